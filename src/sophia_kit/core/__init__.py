@@ -1,0 +1,1 @@
+"""Settings, errors, the HTTP client, telemetry, clock and Fact. Knows no other room."""

@@ -1,0 +1,289 @@
+"""Every error the kit raises, in one tree.
+
+SophiaError
+├── ConfigError             what was configured is missing or wrong
+│   ├── Unconfigured        a part was asked for that nobody configured
+│   └── DefinitionError     a definition file (YAML) is wrong; says file and line
+├── InputError              what the caller asked for can't be answered as asked
+│   └── UnknownName         no such metric, dimension, job or snapshot; suggests near ones
+├── PolicyRefused           a request that the read-only policy doesn't permit; nothing was sent
+├── ProviderError           a vendor's answer, or its absence
+│   ├── Unreachable         no connection, or it broke (retryable)
+│   ├── ProviderTimeout     too slow, or the total deadline passed (retryable)
+│   ├── RateLimited         429 or the vendor's equivalent (retryable)
+│   ├── ProviderFailing     5xx (retryable)
+│   ├── AuthFailed          credentials refused, after one refresh
+│   ├── RequestRejected     any other 4xx
+│   └── MalformedAnswer     truncated, not JSON, or not of the promised shape (retryable)
+├── WarehouseError          the warehouse refused or failed a query
+│   ├── QueryRefused        not a single SELECT
+│   ├── QueryLimit          over the row or time limit, or cancelled
+│   ├── NoSnapshot          nothing has been loaded yet
+│   └── SnapshotDamaged     a snapshot that can't be opened
+├── StorageError            the disk is full, read-only or failing
+├── IngestError             a load that could not be completed
+├── Busy                    another run holds the lock (retryable)
+├── JobFailed               a job's process ended badly or ran out of time
+├── ProofError              evidence that can't be written or read
+└── Interrupted             Ctrl-C or a termination signal
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "AuthFailed",
+    "Busy",
+    "ConfigError",
+    "DefinitionError",
+    "IngestError",
+    "InputError",
+    "Interrupted",
+    "JobFailed",
+    "MalformedAnswer",
+    "NoSnapshot",
+    "PolicyRefused",
+    "ProofError",
+    "ProviderError",
+    "ProviderFailing",
+    "ProviderTimeout",
+    "QueryLimit",
+    "QueryRefused",
+    "RateLimited",
+    "RequestRejected",
+    "SnapshotDamaged",
+    "SophiaError",
+    "StorageError",
+    "Unconfigured",
+    "UnknownName",
+    "Unreachable",
+    "WarehouseError",
+]
+
+_PROBLEM_BASE = "urn:sophia-kit:error:"
+
+
+class SophiaError(Exception):
+    """Base of the tree.
+
+    Attributes:
+        code: stable identifier in kebab case; callers may branch on it.
+        title: what kind of error this is, the same for every instance of the class.
+        status: HTTP status when the error leaves through the server.
+        exit_code: process exit status when the error leaves through the command line.
+        message: what went wrong, and where.
+        hint: what to do about it; None when there is nothing to advise.
+        provider: the vendor or part concerned, if any.
+        retryable: whether the same call may succeed later.
+    """
+
+    code = "error"
+    title = "Error"
+    status = 500
+    exit_code = 1
+    retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        provider: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.provider = provider
+        if retryable is not None:
+            self.retryable = retryable
+
+    def problem(self) -> dict[str, Any]:
+        """The error as an RFC 9457 problem object."""
+        return {
+            "type": _PROBLEM_BASE + self.code,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.message,
+            "code": self.code,
+            "hint": self.hint,
+            "provider": self.provider,
+            "retryable": self.retryable,
+        }
+
+
+class ConfigError(SophiaError):
+    code, title, status, exit_code = "config", "Wrong configuration", 500, 3
+
+
+class Unconfigured(ConfigError):
+    """Attribute `missing` lists the settings that have to be given."""
+
+    code, title = "unconfigured", "Not configured"
+
+    def __init__(
+        self, message: str, *, missing: Iterable[str] = (), hint: str | None = None, provider: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, provider=provider)
+        self.missing = tuple(missing)
+
+    def problem(self) -> dict[str, Any]:
+        return super().problem() | {"missing": list(self.missing)}
+
+
+class DefinitionError(ConfigError):
+    """A mistake in a definition file, located by `file` and 1-based `line`."""
+
+    code, title = "definition", "Wrong definition"
+
+    def __init__(self, message: str, *, file: str, line: int | None = None, hint: str | None = None) -> None:
+        where = file if line is None else f"{file}:{line}"
+        super().__init__(f"{where}: {message}", hint=hint)
+        self.file = file
+        self.line = line
+
+
+class InputError(SophiaError):
+    code, title, status, exit_code = "input", "Wrong input", 400, 2
+
+
+class UnknownName(InputError):
+    """No `kind` called `name`; the hint names the nearest of `known`."""
+
+    code, title, status = "unknown-name", "Unknown name", 404
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        self.suggestions = tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.5))
+        if self.suggestions:
+            hint = "Did you mean " + " or ".join(self.suggestions) + "?"
+        elif names:
+            hint = f"Known: {', '.join(names[:20])}" + (", ..." if len(names) > 20 else "")
+        else:
+            hint = f"There is no {kind} yet."
+        super().__init__(f"No {kind} is called {name!r}.", hint=hint)
+
+
+class PolicyRefused(SophiaError):
+    code, title, status, exit_code = "policy-refused", "Refused by the read-only policy", 403, 4
+
+
+class ProviderError(SophiaError):
+    """Attribute `http_status` is the vendor's status, or None when there was no answer."""
+
+    code, title, status, exit_code = "provider", "The vendor failed", 502, 5
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        hint: str | None = None,
+        retryable: bool | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, provider=provider, retryable=retryable)
+        self.http_status = http_status
+
+
+class Unreachable(ProviderError):
+    code, title, status, retryable = "unreachable", "The vendor can't be reached", 502, True
+
+
+class ProviderTimeout(ProviderError):
+    code, title, status, retryable = "provider-timeout", "The vendor is too slow", 504, True
+
+
+class RateLimited(ProviderError):
+    """Attribute `retry_after` is the vendor's wish in seconds, or None."""
+
+    code, title, status, retryable = "rate-limited", "The vendor's rate limit is reached", 503, True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        hint: str | None = None,
+        http_status: int | None = 429,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, provider=provider, hint=hint, http_status=http_status)
+        self.retry_after = retry_after
+
+
+class ProviderFailing(ProviderError):
+    """Attribute `retry_after` is the vendor's wish in seconds, or None."""
+
+    code, title, status, retryable = "provider-failing", "The vendor answers with a server error", 502, True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        hint: str | None = None,
+        http_status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, provider=provider, hint=hint, http_status=http_status)
+        self.retry_after = retry_after
+
+
+class AuthFailed(ProviderError):
+    code, title, status = "auth-failed", "The vendor refused the credentials", 502
+
+
+class RequestRejected(ProviderError):
+    code, title, status = "request-rejected", "The vendor rejected the request", 502
+
+
+class MalformedAnswer(ProviderError):
+    code, title, status, retryable = "malformed-answer", "The vendor's answer can't be read", 502, True
+
+
+class WarehouseError(SophiaError):
+    code, title, status, exit_code = "warehouse", "The warehouse failed", 500, 6
+
+
+class QueryRefused(WarehouseError):
+    code, title, status = "query-refused", "Only a single SELECT is permitted", 400
+
+
+class QueryLimit(WarehouseError):
+    code, title, status = "query-limit", "The query passed its limit", 503
+
+
+class NoSnapshot(WarehouseError):
+    code, title, status = "no-snapshot", "Nothing has been loaded yet", 503
+
+
+class SnapshotDamaged(WarehouseError):
+    code, title = "snapshot-damaged", "The snapshot can't be read"
+
+
+class StorageError(SophiaError):
+    code, title, status, exit_code = "storage", "The disk refused", 507, 7
+
+
+class IngestError(SophiaError):
+    code, title, status, exit_code = "ingest", "The load failed", 500, 8
+
+
+class Busy(SophiaError):
+    code, title, status, exit_code, retryable = "busy", "Another run is at work", 409, 9, True
+
+
+class JobFailed(SophiaError):
+    code, title, status, exit_code = "job-failed", "The job failed", 500, 10
+
+
+class ProofError(SophiaError):
+    code, title, status, exit_code = "proof", "The evidence failed", 500, 11
+
+
+class Interrupted(SophiaError):
+    code, title, status, exit_code = "interrupted", "Interrupted", 499, 130

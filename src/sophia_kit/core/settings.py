@@ -1,0 +1,265 @@
+"""Settings: the environment (`SOPHIA_*`) first, then `sophia.toml` at the project's root.
+
+Secrets come from the environment alone; a secret in `sophia.toml` is refused. A `SecretStr` never
+prints its value, so settings can be shown.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from sophia_kit.core.clock import Clock, FrozenClock, SystemClock
+from sophia_kit.core.errors import ConfigError
+
+__all__ = [
+    "CompanySettings",
+    "HttpSettings",
+    "JobSettings",
+    "LandingSettings",
+    "SalesforceSettings",
+    "Settings",
+    "WarehouseSettings",
+    "find_root",
+    "load_settings",
+]
+
+Origin = Literal["ci", "local", "demo"]
+CONFIG_FILE = "sophia.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CompanySettings(_Section):
+    """Calendar and money of the company that is reported on."""
+
+    name: str = "The company"
+    time_zone: str = "UTC"
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    fiscal_year_start_month: Annotated[int, Field(ge=1, le=12)] = 1
+    week_start: Literal["monday", "sunday"] = "monday"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{value!r} is not an IANA time zone, e.g. America/Chicago") from None
+        return value
+
+
+class WarehouseSettings(_Section):
+    """Limits of the embedded warehouse."""
+
+    keep_snapshots: Annotated[int, Field(ge=1)] = 14
+    memory_limit_mb: Annotated[int, Field(ge=64)] = 384
+    threads: Annotated[int, Field(ge=1)] = 2
+    query_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    row_limit: Annotated[int, Field(ge=1)] = 1_000_000
+
+
+class HttpSettings(_Section):
+    """Patience with vendors. The same everywhere; see docs/connectors.md."""
+
+    connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
+    read_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    attempts: Annotated[int, Field(ge=1)] = 5
+    deadline_s: Annotated[float, Field(gt=0)] = 120.0
+
+
+class SalesforceSettings(_Section):
+    """A Salesforce connected app, by its refresh-token flow. `base_url` is the login host."""
+
+    base_url: str | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    refresh_token: SecretStr | None = None
+    api_version: Annotated[str, Field(pattern=r"^v\d+\.0$")] = "v66.0"
+    requests_per_second: Annotated[float, Field(gt=0)] = 20.0
+
+
+class LandingSettings(_Section):
+    """The folder where a data platform delivers Parquet: `<path>/<table>/<delivery>.parquet`."""
+
+    path: Path | None = None
+
+
+class JobSettings(_Section):
+    """A job: a notebook, run after the load."""
+
+    notebook: str
+    time_limit_s: Annotated[float, Field(gt=0)] = 900.0
+
+
+class Settings(BaseSettings):
+    """Everything configurable.
+
+    Attributes:
+        root: the project's root: where notebooks, apps, data and proofs are.
+        workspace: the folder below `data/` that this run works in. `demo` is the fictional company's.
+        frozen_at: the moment at which the clock stands still; permitted in the demo workspace only,
+            since a frozen clock would make old data look fresh.
+        proof_key: private Ed25519 key (PEM) for signing evidence as origin `ci`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SOPHIA_", env_nested_delimiter="__", frozen=True, extra="forbid", toml_file=None
+    )
+
+    root: Path
+    workspace: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = "live"
+    frozen_at: datetime | None = None
+    state_url: SecretStr | None = None
+    proof_key: SecretStr | None = None
+    keys_dir: Path | None = None
+    company: CompanySettings = CompanySettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
+    http: HttpSettings = HttpSettings()
+    salesforce: SalesforceSettings = SalesforceSettings()
+    landing: LandingSettings = LandingSettings()
+    jobs: dict[str, JobSettings] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _frozen_only_in_demo(self) -> Settings:
+        if self.frozen_at is not None:
+            if self.workspace != "demo":
+                raise ValueError("frozen_at is for the demo workspace: a frozen clock makes old data look fresh")
+            if self.frozen_at.tzinfo is None:
+                raise ValueError("frozen_at needs a time zone, e.g. 2025-12-31T23:59:59Z")
+        return self
+
+    @property
+    def demo(self) -> bool:
+        return self.workspace == "demo"
+
+    @property
+    def origin(self) -> Origin:
+        """Whose trail a run's evidence belongs to. Holding the CI key makes it `ci`; the variable CI doesn't."""
+        if self.demo:
+            return "demo"
+        return "ci" if self.proof_key is not None else "local"
+
+    @property
+    def data_dir(self) -> Path:
+        return self.root / "data" / self.workspace
+
+    @property
+    def snapshots_dir(self) -> Path:
+        return self.data_dir / "snapshots"
+
+    @property
+    def reports_dir(self) -> Path:
+        return self.data_dir / "reports"
+
+    @property
+    def locks_dir(self) -> Path:
+        return self.data_dir / "locks"
+
+    @property
+    def proofs_dir(self) -> Path:
+        return self.root / "proofs"
+
+    @property
+    def key_folder(self) -> Path:
+        """Where private keys of this machine are kept, outside the repository."""
+        if self.keys_dir is not None:
+            return self.keys_dir
+        base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+        return Path(base) / "sophia-kit" / "keys"
+
+    @property
+    def state_location(self) -> str:
+        """A PostgreSQL URL, or the path of a SQLite file."""
+        if self.state_url is not None:
+            return self.state_url.get_secret_value()
+        return str(self.data_dir / "state.sqlite")
+
+    def clock(self) -> Clock:
+        return SystemClock() if self.frozen_at is None else FrozenClock(self.frozen_at)
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The nearest folder, from `start` (default: the working directory) upwards, that holds a `sophia.toml`.
+
+    `SOPHIA_ROOT` wins over the search.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if start is None and (given := os.environ.get("SOPHIA_ROOT")):
+        return Path(given).resolve()
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / CONFIG_FILE).is_file():
+            return folder
+    raise ConfigError(
+        f"No {CONFIG_FILE} in {here} or any folder above it.",
+        hint=f"Run inside a project, set SOPHIA_ROOT, or start one with an empty {CONFIG_FILE}.",
+    )
+
+
+def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
+    """Settings of the project at `root` (default: see `find_root`); keyword arguments win over all sources.
+
+    Raises:
+        ConfigError: no project, or a setting that is wrong; names the setting and says what would be right.
+    """
+    base = root.resolve() if root is not None else find_root()
+    file = base / CONFIG_FILE
+    if file.is_file():
+        _refuse_secrets(file)
+
+    class _Project(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        found = _Project(root=base, **overrides)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise ConfigError(
+            f"Setting {name}: {first['msg']}.",
+            hint=f"Set it in {file} or as SOPHIA_{name.upper().replace('.', '__')}. docs/settings.md lists all.",
+        ) from None
+    if found.landing.path is not None and not found.landing.path.is_absolute():
+        found = found.model_copy(update={"landing": LandingSettings(path=base / found.landing.path)})
+    return found
+
+
+_SECRETS = {"proof_key", "state_url", "client_secret", "refresh_token"}
+
+
+def _refuse_secrets(file: Path) -> None:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}", hint="See docs/settings.md for an example.") from None
+    for key, value in content.items():
+        inner = value if isinstance(value, dict) else {}
+        for name in ({key} & _SECRETS) | (inner.keys() & _SECRETS):
+            path = name if name == key else f"{key}.{name}"
+            raise ConfigError(
+                f"{file}: {path} is a secret and does not belong in a file of the repository.",
+                hint=f"Remove it and set SOPHIA_{path.upper().replace('.', '__')} in the environment.",
+            )
