@@ -1,0 +1,248 @@
+"""What an evaluation answers: a value or the reason why there is none, and everything that explains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from sophia_kit.core.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from sophia_kit.metrics.query import MetricQuery
+
+__all__ = [
+    "NOT_SET",
+    "Comparison",
+    "ComparisonKind",
+    "Format",
+    "Freshness",
+    "Grain",
+    "MetricResult",
+    "MetricValue",
+    "Period",
+    "Provenance",
+    "Unknown",
+    "UnknownCode",
+]
+
+Grain = Literal["day", "week", "month", "quarter", "year"]
+ComparisonKind = Literal["prior_period", "prior_year", "target"]
+Format = Literal["money", "percent", "count", "decimal", "multiple"]
+UnknownCode = Literal[
+    "not_loaded",
+    "before_data",
+    "not_covered",
+    "no_rows",
+    "missing_rate",
+    "missing_month",
+    "no_snapshot_at",
+    "no_target",
+    "unfinished",
+    "input_unknown",
+]
+
+NOT_SET = "(not set)"
+"""The dimension member of rows that carry none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Why there is no value.
+
+    Attributes:
+        code: `not_loaded` a table it stands on was never loaded; `before_data` the period lies before the
+            first row; `not_covered` the period lies after the last load; `no_rows` nothing to divide by;
+            `missing_rate` an amount can't be converted; `missing_month` a month of a trailing window has no
+            rows; `no_snapshot_at` older than the oldest snapshot kept; `no_target` nothing was planned;
+            `unfinished` the period has to end first; `input_unknown` a metric it derives from is unknown.
+        reason: one sentence for a reader.
+    """
+
+    code: UnknownCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Calendar days from `start` to `end_inclusive`, in the company's time zone.
+
+    Attributes:
+        complete: whether the period had ended on the day the question is about.
+    """
+
+    grain: Grain
+    start: date
+    end_inclusive: date
+    complete: bool = True
+
+    @property
+    def label(self) -> str:
+        """The period for a reader: `31 Dec 2025`, `week of 29 Dec 2025`, `Dec 2025`, `Oct-Dec 2025`, `2025`."""
+        start, end = self.start, self.end_inclusive
+        if self.grain == "day":
+            return f"{start.day} {start:%b %Y}"
+        if self.grain == "week":
+            return f"week of {start.day} {start:%b %Y}"
+        if self.grain == "month":
+            return f"{start:%b %Y}"
+        if self.grain == "year" and start.month == 1:
+            return f"{start:%Y}"
+        if start.year == end.year:
+            return f"{start:%b}-{end:%b %Y}"
+        return f"{start:%b %Y}-{end:%b %Y}"
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old the data behind a value is.
+
+    Attributes:
+        status: `stale` when a table is older than its contract permits; `unknown` when one was never loaded.
+        as_of: the oldest last successful load of the tables read (UTC); None when nothing was loaded.
+        tables: the raw tables that are not fresh.
+    """
+
+    status: Literal["fresh", "stale", "unknown"]
+    as_of: datetime | None
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a value comes from.
+
+    Attributes:
+        sql: the statements that ran, in order, separated by `;` where there are several.
+        params: what was bound to them, by name; a further statement's parameters carry its position.
+        tables: the raw tables read.
+        source_systems: the systems that delivered those tables.
+        definition_digest: sha256 (hex) of the metric's definition and those it derives from.
+    """
+
+    sql: str
+    params: tuple[tuple[str, Any], ...]
+    snapshot_id: str | None
+    tables: tuple[str, ...]
+    source_systems: tuple[str, ...]
+    definition_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A value set against its base.
+
+    Attributes:
+        base: the value compared with; None when it is unknown.
+        absolute: value - base, in the metric's unit (a ratio's change is in ratio points: 0.01 is one point).
+        relative: absolute / |base|; None when the base is 0 or unknown.
+        good: whether the change is welcome; None when there is none, or the metric has no direction.
+        unknown: why there is no comparison; None when there is one.
+        base_period: the base's period; for a target, the value's own.
+    """
+
+    kind: ComparisonKind
+    base: Decimal | None
+    absolute: Decimal | None
+    relative: Decimal | None
+    good: bool | None
+    unknown: Unknown | None
+    base_period: Period | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """One number, or why it is unknown: exactly one of `value` and `unknown` is None.
+
+    Attributes:
+        unit: a currency code, `ratio`, `count`, `fte` or `multiple`.
+        day: the company day that the question is about.
+        known_at: the moment of the snapshot it is answered from (UTC); None when there is no such snapshot.
+        members: the dimension members it is restricted to by the grouping, in the order asked.
+        display: the text a reader sees; `unknown` when there is no value.
+    """
+
+    metric: str
+    label: str
+    value: Decimal | None
+    unknown: Unknown | None
+    unit: str
+    format: Format
+    period: Period
+    day: date
+    known_at: datetime | None
+    freshness: Freshness
+    members: tuple[tuple[str, str], ...]
+    demo: bool
+    provenance: Provenance
+    comparisons: tuple[Comparison, ...]
+    display: str
+
+    def comparison(self, kind: ComparisonKind) -> Comparison | None:
+        """The comparison of that kind, or None when it wasn't asked for."""
+        return next((item for item in self.comparisons if item.kind == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """The answer to one query: a value for each period and dimension member.
+
+    Ordered by period, then by members.
+    """
+
+    query: MetricQuery
+    values: tuple[MetricValue, ...]
+
+    @property
+    def value(self) -> MetricValue:
+        """The only value.
+
+        Raises:
+            InputError: there are several, or none.
+        """
+        if len(self.values) != 1:
+            raise InputError(
+                f"{self.query.metric} has {len(self.values)} values here, not one.",
+                hint="Read .values or .frame(), or ask for one period without `by`.",
+            )
+        return self.values[0]
+
+    def frame(self) -> pl.DataFrame:
+        """The values as a frame.
+
+        Columns: period_start, period_end (Date), complete (Boolean), one column (String) for each dimension,
+        value (Decimal), unit, unknown_code, unknown_reason, freshness (String), then for each comparison
+        `<kind>_base`, `<kind>_absolute`, `<kind>_relative` (Decimal) and `<kind>_good` (Boolean).
+        """
+        import polars as pl
+
+        number = pl.Decimal(38, 10)
+        schema: dict[str, Any] = {"period_start": pl.Date, "period_end": pl.Date, "complete": pl.Boolean}
+        schema |= dict.fromkeys(self.query.by, pl.String)
+        schema |= {"value": number, "unit": pl.String, "unknown_code": pl.String}
+        schema |= {"unknown_reason": pl.String, "freshness": pl.String}
+        for kind in self.query.compare:
+            schema |= {f"{kind}_{part}": number for part in ("base", "absolute", "relative")}
+            schema[f"{kind}_good"] = pl.Boolean
+        return pl.DataFrame([_row(value) for value in self.values], schema=schema, orient="row")
+
+
+def _row(value: MetricValue) -> tuple[Any, ...]:
+    cells: list[Any] = [value.period.start, value.period.end_inclusive, value.period.complete]
+    cells += [member for _, member in value.members]
+    unknown = value.unknown
+    cells += [_cell(value.value), value.unit]
+    cells += [unknown.code if unknown else None, unknown.reason if unknown else None, value.freshness.status]
+    for item in value.comparisons:
+        cells += [_cell(item.base), _cell(item.absolute), _cell(item.relative), item.good]
+    return tuple(cells)
+
+
+_SCALE = Decimal("1e-10")
+
+
+def _cell(number: Decimal | None) -> Decimal | None:
+    return None if number is None else number.quantize(_SCALE)
