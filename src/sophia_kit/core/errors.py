@@ -125,7 +125,12 @@ class Unconfigured(ConfigError):
     code, title = "unconfigured", "Not configured"
 
     def __init__(
-        self, message: str, *, missing: Iterable[str] = (), hint: str | None = None, provider: str | None = None
+        self,
+        message: str,
+        *,
+        missing: Iterable[str] = (),
+        hint: str | None = None,
+        provider: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint, provider=provider)
         self.missing = tuple(missing)

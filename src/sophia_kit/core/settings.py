@@ -13,8 +13,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from sophia_kit.core.clock import Clock, FrozenClock, SystemClock
 from sophia_kit.core.errors import ConfigError
@@ -75,10 +88,19 @@ class HttpSettings(_Section):
     read_timeout_s: Annotated[float, Field(gt=0)] = 30.0
     attempts: Annotated[int, Field(ge=1)] = 5
     deadline_s: Annotated[float, Field(gt=0)] = 120.0
+    backoff_initial_s: Annotated[float, Field(ge=0)] = 0.5
+    backoff_max_s: Annotated[float, Field(ge=0)] = 15.0
+    max_answer_mb: Annotated[float, Field(gt=0)] = 64.0
 
 
 class SalesforceSettings(_Section):
-    """A Salesforce connected app, by its refresh-token flow. `base_url` is the login host."""
+    """A Salesforce connected app, by its refresh-token flow.
+
+    Attributes:
+        base_url: the login host, e.g. https://example.my.salesforce.com.
+        api_limit_share: the share of the organisation's daily API requests at which reading stops, so that
+            the people who work in Salesforce keep the rest.
+    """
 
     base_url: str | None = None
     client_id: str | None = None
@@ -86,6 +108,7 @@ class SalesforceSettings(_Section):
     refresh_token: SecretStr | None = None
     api_version: Annotated[str, Field(pattern=r"^v\d+\.0$")] = "v66.0"
     requests_per_second: Annotated[float, Field(gt=0)] = 20.0
+    api_limit_share: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
 class LandingSettings(_Section):

@@ -1,1 +1,19 @@
-"""."""
+"""The warehouse: snapshots, one query interface over them, and the canonical views."""
+
+from sophia_kit.warehouse.canonical import model_references, models
+from sophia_kit.warehouse.digest import rows_digest
+from sophia_kit.warehouse.query import QueryProvenance, QueryResult, TableFreshness, Warehouse
+from sophia_kit.warehouse.snapshots import Draft, Snapshot, SnapshotStore
+
+__all__ = [
+    "Draft",
+    "QueryProvenance",
+    "QueryResult",
+    "Snapshot",
+    "SnapshotStore",
+    "TableFreshness",
+    "Warehouse",
+    "model_references",
+    "models",
+    "rows_digest",
+]
