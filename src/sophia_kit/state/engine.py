@@ -1,0 +1,138 @@
+"""The two databases that hold the state: a SQLite file in WAL mode, or PostgreSQL when several hosts share it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sophia_kit.core.errors import ConfigError, StorageError, Unreachable
+from sophia_kit.core.files import make_folder
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["Engine", "PostgresEngine", "Row", "SqliteEngine", "open_engine"]
+
+Row = tuple[Any, ...]
+
+
+class Engine(Protocol):
+    """What the state asks of a database. Parameters are written `?`."""
+
+    name: str
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement; the rows it returns, or none."""
+        ...
+
+    def transaction(self) -> Any:
+        """A context in which statements take effect together or not at all; one writer at a time."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SqliteEngine:
+    """A SQLite file. Safe between threads and processes."""
+
+    name = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        make_folder(path.parent)
+        self._path = path
+        self._lock = threading.RLock()
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=15)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error as error:
+            raise _sqlite_error(path, error) from error
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        with self._lock:
+            try:
+                return self._connection.execute(sql, params).fetchall()
+            except sqlite3.Error as error:
+                raise _sqlite_error(self._path, error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._lock:
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
+                raise
+            self.execute("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class PostgresEngine:
+    """A PostgreSQL database; needs the extra `postgres`."""
+
+    name = "postgres"
+
+    def __init__(self, url: str) -> None:
+        try:
+            import psycopg
+        except ImportError:
+            raise ConfigError(
+                "The state is configured on PostgreSQL, but psycopg isn't installed.",
+                hint="Install sophia-kit[postgres].",
+            ) from None
+        self._lock = threading.RLock()
+        self._error: type[psycopg.Error] = psycopg.Error
+        try:
+            self._connection: psycopg.Connection[Row] = psycopg.connect(url, autocommit=True, connect_timeout=10)
+        except psycopg.Error as error:
+            raise _postgres_error(error) from None
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        with self._lock:
+            try:
+                cursor = self._connection.execute(sql.replace("?", "%s").encode(), params)
+                return cursor.fetchall() if cursor.description else []
+            except self._error as error:
+                raise _postgres_error(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._lock, self._connection.transaction():
+            # One writer at a time, as with SQLite's BEGIN IMMEDIATE; released at the transaction's end.
+            self.execute("SELECT pg_advisory_xact_lock(hashtext('sophia-kit'))")
+            yield
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def open_engine(location: str) -> Engine:
+    """The engine of a `postgresql://` URL or of a SQLite file's path.
+
+    Raises:
+        Unreachable: PostgreSQL doesn't answer.
+        StorageError: the file can't be opened.
+    """
+    if location.startswith(("postgresql://", "postgres://")):
+        return PostgresEngine(location)
+    return SqliteEngine(Path(location))
+
+
+def _sqlite_error(path: Path, error: sqlite3.Error) -> StorageError:
+    return StorageError(f"The state in {path} fails: {error}.", hint="Check free space and permissions of its folder.")
+
+
+def _postgres_error(error: Exception) -> Unreachable:
+    # The driver's text can carry the URL with its password; its first line of a refusal does not.
+    detail = type(error).__name__
+    return Unreachable(
+        f"The state's PostgreSQL fails: {detail}.", provider="postgres", hint="Check SOPHIA_STATE_URL and the server."
+    )
