@@ -42,7 +42,7 @@ check: environment  ## lint, format, types, layers, notebooks, lock file, workfl
 	$(UV) lock --check
 	$(UV) sync --check --locked --all-extras
 	$(bin)/zizmor --offline --quiet .github
-	git ls-files -z | xargs -0 $(bin)/detect-secrets-hook --baseline .secrets.baseline
+	$(bin)/pre-commit run --all-files secrets
 
 bench: environment  ## measure speed and memory against rivals and targets
 	@failed=; for file in tests/benchmarks/bench_*.py; do $(bin)/python $$file || failed="$$failed $$file"; done; \
@@ -69,7 +69,7 @@ clean:  ## remove caches, builds and the demo company's generated data and evide
 
 environment: $(uv_stamp)
 	@if [ -z "$(PYTHON)" ]; then \
-		echo "Sophia Kit needs Python 3.11, 3.12 or 3.13; found: $$(python3 --version 2>&1 || echo no python3)." >&2; \
+		echo "Sophia Kit needs Python 3.11, 3.12 or 3.13; found: $$(python3 --version 2>/dev/null || echo none)." >&2; \
 		echo "Install one (Debian and Ubuntu: apt-get install python3 python3-venv; macOS: brew install python@3.13)" >&2; \
 		echo "or name it: make demo PYTHON=/path/to/python3.12" >&2; exit 1; fi
 	@if [ -x .venv/bin/python ]; then $(UV) sync --quiet --locked --all-extras; \
