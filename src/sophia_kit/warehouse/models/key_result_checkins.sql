@@ -1,0 +1,15 @@
+-- One row: what a key result's owner reported, dated; confidence is theirs.
+SELECT
+    source_id,
+    key_result_id,
+    checked_at,
+    current_value,
+    confidence,
+    note,
+    author,
+    modified_at,
+    source_system,
+    loaded_at,
+    load_id
+FROM raw.key_result_checkins
+WHERE NOT is_deleted

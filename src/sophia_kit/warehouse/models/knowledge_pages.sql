@@ -1,0 +1,13 @@
+-- One row: a page of the company's wiki.
+SELECT
+    source_id,
+    title,
+    body,
+    author,
+    url,
+    modified_at,
+    source_system,
+    loaded_at,
+    load_id
+FROM raw.knowledge_pages
+WHERE NOT is_deleted
