@@ -1,0 +1,113 @@
+"""The shape that every vendor's connector has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
+
+from sophia_kit.core.settings import Settings
+
+__all__ = ["Batch", "Connector", "Health", "HealthState", "Resource"]
+
+HealthState = Literal["unconfigured", "reachable", "failing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something a vendor can be asked for.
+
+    Attributes:
+        name: the vendor's name of it, e.g. `Opportunity`.
+        table: the raw table that it becomes; the name of its contract.
+        incremental_field: the vendor's field that grows with every change of a record.
+    """
+
+    name: str
+    table: str
+    incremental_field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some records of one resource, in the order of their incremental field.
+
+    Attributes:
+        resource: the vendor's name of the resource.
+        records: decoded records by the vendor's field names, values as JSON has them. Deleted records are among
+            them, marked as the vendor marks them.
+        cursor_high: what to pass as `since` next time to miss nothing, as far as this batch goes; it never exceeds
+            the vendor's own time when the reading began. None when no record carried one.
+        demo: whether it came from the sandbox. Demo is not live.
+        absent_fields: fields that were asked for and that the vendor doesn't have; no record carries them.
+    """
+
+    resource: str
+    records: list[dict[str, Any]] = field(repr=False)
+    cursor_high: str | None
+    demo: bool
+    absent_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a vendor answered when it was asked just now.
+
+    Attributes:
+        state: `unconfigured` (nothing was sent), `reachable` (it answered as it should), `failing`.
+        detail: one line for people.
+        hint: what to do about it, or None.
+        latency_ms: of the whole check; None when nothing was sent.
+        checked_at: in UTC.
+    """
+
+    provider: str
+    state: HealthState
+    detail: str
+    hint: str | None
+    latency_ms: float | None
+    checked_at: datetime
+
+
+class Connector(Protocol):
+    """Reads one vendor. An async context manager; leaving it closes every connection."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def resources(self) -> Mapping[str, Resource]:
+        """By the vendor's name."""
+        ...
+
+    @staticmethod
+    def missing(settings: Settings) -> tuple[str, ...]:
+        """The environment variables that have to be set before anything can be read; empty when configured."""
+        ...
+
+    def read(self, resource: str, since: str | None, fields: Sequence[str]) -> AsyncIterator[Batch]:
+        """All records of `resource`, or those changed since the cursor `since` and some before (an overlap), in
+        batches of about 10,000. There is at least one batch: an empty one says that the vendor answered, and had
+        nothing.
+
+        Raises:
+            Unconfigured: see `missing`.
+            UnknownName: the vendor has no such resource here.
+            InputError: `since` is not a cursor.
+            ProviderError: the vendor failed for good. What was read so far is incomplete.
+        """
+        ...
+
+    async def health(self) -> Health:
+        """Talk to the vendor and say how it went; never raises for the vendor's faults."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,350 @@
+"""Salesforce, by its REST API: refresh-token login, describe, and SOQL over all records, deleted ones included.
+
+Reference: Salesforce, "REST API Developer Guide" (QueryAll, sObject Describe, Limit Info Header) and
+"OAuth 2.0 Refresh Token Flow for Renewed Sessions".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from sophia_kit.connectors.base import Batch, Health, Resource
+from sophia_kit.connectors.salesforce_login import Session, malformed
+from sophia_kit.connectors.soql import Condition, Order, Select, literal, require_select
+from sophia_kit.core.clock import Clock, SystemClock
+from sophia_kit.core.errors import (
+    AuthFailed,
+    InputError,
+    ProviderError,
+    ProviderTimeout,
+    RateLimited,
+    RequestRejected,
+    SophiaError,
+    Unconfigured,
+    UnknownName,
+)
+from sophia_kit.core.http import Answer, HttpClient
+from sophia_kit.core.settings import Settings
+
+__all__ = ["OVERLAP", "Salesforce"]
+
+PROVIDER = "salesforce"
+OVERLAP = timedelta(minutes=10)
+"""How far before its cursor an incremental read begins. A record's SystemModstamp is taken while its transaction
+runs, and it becomes visible when that commits; ten minutes is the longest that Salesforce lets a transaction run
+("Apex Developer Guide", Execution Governors and Limits, maximum execution time)."""
+
+_STAMP = "SystemModstamp"
+_RESOURCES = {
+    name: Resource(name, table, _STAMP)
+    for name, table in (
+        ("Account", "salesforce_accounts"),
+        ("Contact", "salesforce_contacts"),
+        ("Opportunity", "salesforce_opportunities"),
+        ("OpportunityHistory", "salesforce_opportunity_history"),
+        ("User", "salesforce_users"),
+    )
+}
+_REQUIRED = ("base_url", "client_id", "client_secret", "refresh_token")
+_PAGE_RECORDS = 2000
+_BATCH_RECORDS = 10_000
+_HEALTH_ATTEMPTS = 2
+_HEALTH_DEADLINE_S = 15.0
+_UNTIL_QUOTA_RETURNS_S = 3600.0
+_ACCESS_HINT = "Give the integration user read access to the object and its fields; see docs/salesforce.md."
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    records: list[dict[str, Any]]
+    total: int
+    next_path: str | None
+    demo: bool
+
+
+class Salesforce:
+    """The connector. See `sophia_kit.connectors.base.Connector`.
+
+    Args:
+        settings: `settings.salesforce` and `settings.http` are used.
+        clock: real time; not the clock of a demo.
+        overlap: see `OVERLAP`.
+    """
+
+    provider = PROVIDER
+    resources: Mapping[str, Resource] = _RESOURCES
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, overlap: timedelta = OVERLAP) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._overlap = overlap
+        self._session: Session | None = None
+        self._api: HttpClient | None = None
+        self._opening = asyncio.Lock()
+        self._described: dict[str, frozenset[str]] = {}
+        self._usage: tuple[int, int] | None = None
+
+    def __repr__(self) -> str:
+        return f"Salesforce({self._settings.salesforce.base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        api, session, self._api, self._session = self._api, self._session, None, None
+        if api is not None:
+            await api.aclose()
+        if session is not None:
+            await session.aclose()
+
+    @staticmethod
+    def missing(settings: Settings) -> tuple[str, ...]:
+        """See `Connector.missing`."""
+        given = settings.salesforce
+        return tuple(f"SOPHIA_SALESFORCE__{name.upper()}" for name in _REQUIRED if not getattr(given, name))
+
+    async def read(self, resource: str, since: str | None, fields: Sequence[str]) -> AsyncIterator[Batch]:
+        """See `Connector.read`. `Id`, `SystemModstamp` and, where the object has it, `IsDeleted` come in any case.
+
+        `since` is a `cursor_high`; records are read from `OVERLAP` before it.
+
+        Raises:
+            MalformedAnswer: also when pages repeat, or hold fewer or more records than Salesforce announced.
+            RateLimited: also when the organisation's API use passed `api_limit_share`.
+        """
+        if resource not in self.resources:
+            raise UnknownName("Salesforce resource", resource, self.resources)
+        start = None if since is None else _cursor(since) - self._overlap
+        query, absent = await self._query(resource, start, fields)
+        held: list[dict[str, Any]] = []
+        highest: datetime | None = None
+        ceiling: datetime | None = None
+        demo = emitted = False
+        async for page, moment in self._pages(resource, query):
+            ceiling = ceiling or moment
+            demo = demo or page.demo
+            held += page.records
+            highest = max(
+                filter(None, (highest, *(_moment(record.get(_STAMP)) for record in page.records))), default=None
+            )
+            if len(held) >= _BATCH_RECORDS:
+                yield Batch(resource, held, _cursor_text(highest, ceiling), demo, absent)
+                held, emitted = [], True
+        if held or not emitted:
+            yield Batch(resource, held, _cursor_text(highest, ceiling), demo, absent)
+
+    async def health(self) -> Health:
+        """See `Connector.health`: logs in and asks what an account looks like, as every load does first."""
+        checked_at = self._clock.now()
+        if missing := self.missing(self._settings):
+            hint = "Set " + ", ".join(missing) + "; see docs/salesforce.md."
+            return Health(PROVIDER, "unconfigured", "No credentials are configured.", hint, None, checked_at)
+        http = self._settings.http
+        brisk = http.model_copy(
+            update={
+                "attempts": min(http.attempts, _HEALTH_ATTEMPTS),
+                "deadline_s": min(http.deadline_s, _HEALTH_DEADLINE_S),
+            }
+        )
+        started = time.perf_counter()
+        try:
+            async with Salesforce(self._settings.model_copy(update={"http": brisk}), clock=self._clock) as probe:
+                await probe._describe("Account")
+                used = probe._usage
+        except SophiaError as error:
+            elapsed = (time.perf_counter() - started) * 1000
+            return Health(PROVIDER, "failing", error.message, error.hint, elapsed, checked_at)
+        elapsed = (time.perf_counter() - started) * 1000
+        spent = "" if used is None else f" {used[0]:,} of {used[1]:,} daily API requests are used."
+        detail = f"Logged in; API {self._settings.salesforce.api_version} answers.{spent}"
+        return Health(PROVIDER, "reachable", detail, None, elapsed, checked_at)
+
+    async def _query(
+        self, resource: str, start: datetime | None, fields: Sequence[str]
+    ) -> tuple[Select, tuple[str, ...]]:
+        available = await self._describe(resource)
+        if lacking := {"Id", _STAMP} - available:
+            raise RequestRejected(
+                f"Salesforce's {resource} shows the integration user no {' and no '.join(sorted(lacking))}.",
+                provider=PROVIDER,
+                hint=_ACCESS_HINT,
+            )
+        asked = dict.fromkeys([*fields, "Id", _STAMP, *({"IsDeleted"} & available)])
+        query = Select(
+            tuple(name for name in asked if name in available),
+            resource,
+            () if start is None else (Condition(_STAMP, ">=", start),),
+            (Order(_STAMP), Order("Id")),
+        )
+        return query, tuple(name for name in asked if name not in available)
+
+    async def _describe(self, resource: str) -> frozenset[str]:
+        if resource not in self._described:
+            answer = await self._get(f"/sobjects/{resource}/describe")
+            try:
+                names = frozenset(str(item["name"]) for item in answer.body["fields"])
+            except (KeyError, TypeError):
+                raise malformed(f"its description of {resource} lists no fields") from None
+            self._described[resource] = names
+        return self._described[resource]
+
+    async def _pages(self, resource: str, query: Select) -> AsyncIterator[tuple[_Page, datetime | None]]:
+        text = str(query)
+        require_select(text)
+        headers = {"Sforce-Query-Options": f"batchSize={_PAGE_RECORDS}"}
+        answer = await self._get("/queryAll", {"q": text}, headers)
+        announced: int | None = None
+        received = 0
+        known_paths: set[str] = set()
+        known_pages: set[int] = set()
+        while True:
+            page = _page(answer, resource)
+            announced = page.total if announced is None else announced
+            received += len(page.records)
+            digest = hash(tuple(record.get("Id") for record in page.records))
+            if page.records and digest in known_pages:
+                raise malformed(f"it sent the same page of {resource} twice")
+            known_pages.add(digest)
+            if page.total != announced or received > announced:
+                raise malformed(
+                    f"it announced {announced:,} records of {resource} and sends {max(received, page.total):,}"
+                )
+            yield page, answer.date
+            if page.next_path is None:
+                break
+            if page.next_path in known_paths or not page.records:
+                raise malformed(f"its pages of {resource} lead in a circle")
+            known_paths.add(page.next_path)
+            answer = await self._request(page.next_path, None, headers)
+        if received != announced:
+            raise malformed(f"it announced {announced:,} records of {resource} and sent {received:,}")
+
+    async def _get(
+        self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        return await self._request(f"/services/data/{self._settings.salesforce.api_version}{path}", params, headers)
+
+    async def _request(self, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Answer:
+        share = self._settings.salesforce.api_limit_share
+        if self._usage is not None and self._usage[0] > share * self._usage[1]:
+            raise RateLimited(
+                f"Salesforce reports {self._usage[0]:,} of {self._usage[1]:,} daily API requests used; "
+                f"reading stops at {share:.0%}.",
+                provider=PROVIDER,
+                hint="Wait until the 24-hour window moves on, or raise SOPHIA_SALESFORCE__API_LIMIT_SHARE.",
+                http_status=None,
+                retry_after=_UNTIL_QUOTA_RETURNS_S,
+            )
+        answer = await (await self._connected()).get(path, params, headers=headers)
+        self._usage = _api_usage(answer.headers.get("sforce-limit-info", "")) or self._usage
+        return answer
+
+    async def _connected(self) -> HttpClient:
+        async with self._opening:
+            if self._api is None:
+                if missing := self.missing(self._settings):
+                    raise Unconfigured(
+                        "Salesforce is not configured.",
+                        missing=missing,
+                        hint="Set " + ", ".join(missing) + "; see docs/salesforce.md.",
+                        provider=PROVIDER,
+                    )
+                given = self._settings.salesforce
+                self._session = self._session or Session(given, self._settings.http, self._clock)
+                self._api = HttpClient(
+                    PROVIDER,
+                    await self._session.instance_url(),
+                    self._settings.http,
+                    requests_per_second=given.requests_per_second,
+                    credentials=self._session,
+                    explain=_explain_api,
+                    conceal=self._session.configured_secrets,
+                    clock=self._clock,
+                )
+            return self._api
+
+
+def _page(answer: Answer, resource: str) -> _Page:
+    body = answer.body
+    if not isinstance(body, dict):
+        raise malformed(f"its page of {resource} is no object")
+    records, total, done, following = (body.get(key) for key in ("records", "totalSize", "done", "nextRecordsUrl"))
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise malformed(f"its page of {resource} holds no list of records")
+    if not isinstance(total, int) or isinstance(total, bool) or not isinstance(done, bool):
+        raise malformed(f"its page of {resource} does not say how many records there are")
+    if done == isinstance(following, str):
+        raise malformed(f"its page of {resource} does not say whether another follows")
+    for record in records:
+        record.pop("attributes", None)
+    return _Page(records, total, following if isinstance(following, str) else None, answer.demo)
+
+
+def _explain_api(status: int, body: Any) -> ProviderError | None:
+    first = body[0] if isinstance(body, list) and body and isinstance(body[0], dict) else {}
+    code, said = str(first.get("errorCode", ""))[:80], " ".join(str(first.get("message", "")).split())[:300]
+    if not code or status in {401, 429} or status >= 500:
+        return None
+    message = f"Salesforce answered {status} {code}: {said}"
+    if code == "REQUEST_LIMIT_EXCEEDED":
+        return RateLimited(
+            message,
+            provider=PROVIDER,
+            hint="The organisation's daily API requests are used up. Wait until the 24-hour window moves on.",
+            http_status=status,
+            retry_after=_UNTIL_QUOTA_RETURNS_S,
+        )
+    if code == "QUERY_TIMEOUT":
+        return ProviderTimeout(message, provider=PROVIDER, hint="Try again later.", http_status=status)
+    if status == 403:
+        return AuthFailed(message, provider=PROVIDER, hint=_ACCESS_HINT, http_status=status)
+    if code == "INVALID_QUERY_LOCATOR":
+        hint = "The results of the query expired between two pages. Run the load again."
+    elif code in {"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND", "INSUFFICIENT_ACCESS"}:
+        hint = _ACCESS_HINT
+    else:
+        hint = "See Salesforce's list of API status codes."
+    return RequestRejected(message, provider=PROVIDER, hint=hint, http_status=status)
+
+
+def _api_usage(header: str) -> tuple[int, int] | None:
+    found = re.search(r"(?:^|[ ;,])api-usage=(\d+)/(\d+)", header)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def _moment(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo is not None else None
+
+
+def _cursor(text: str) -> datetime:
+    found = _moment(text)
+    if found is None:
+        raise InputError(
+            f"{text[:60]!r} is not a cursor of Salesforce.", hint="A cursor is a time such as 2025-12-31T23:59:59Z."
+        )
+    return found
+
+
+def _cursor_text(highest: datetime | None, ceiling: datetime | None) -> str | None:
+    if highest is None:
+        return None
+    return literal(highest if ceiling is None else min(highest, ceiling))

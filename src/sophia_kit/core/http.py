@@ -1,0 +1,367 @@
+"""The one HTTP client: patient, bounded, read-only, and silent about secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Protocol
+
+import httpx
+import pydantic_core
+import stamina
+from aiolimiter import AsyncLimiter
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+from pydantic import SecretStr
+
+from sophia_kit.core.clock import Clock, SystemClock
+from sophia_kit.core.errors import (
+    AuthFailed,
+    MalformedAnswer,
+    ProviderError,
+    ProviderFailing,
+    ProviderTimeout,
+    RateLimited,
+    SophiaError,
+)
+from sophia_kit.core.failures import error_of_exception, error_of_status, http_date, retry_after
+from sophia_kit.core.policy import RequestPolicy, Rule
+from sophia_kit.core.settings import HttpSettings
+from sophia_kit.core.telemetry import HTTP_REQUESTS, HTTP_RETRIES, HTTP_SECONDS, status_class, tracer
+from sophia_kit.core.transport import ReadOnlyTransport, origin_url
+
+__all__ = ["Answer", "Credentials", "HttpClient"]
+
+SANDBOX_HEADER = "Sophia-Sandbox"
+"""Set on every answer of the sandbox: what came from there is demo data."""
+
+_REDIRECTS = 5
+_ERROR_BODY_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A vendor's successful answer: its decoded JSON `body`, and `headers` by lower-case name.
+
+    `demo` is true when the answer came from the sandbox.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: Any = field(repr=False)
+
+    @property
+    def demo(self) -> bool:
+        return SANDBOX_HEADER.lower() in self.headers
+
+    @property
+    def date(self) -> datetime | None:
+        """The vendor's own time when it answered, in UTC; None when it doesn't say."""
+        return http_date(self.headers.get("date"))
+
+
+class Credentials(Protocol):
+    """What signs a request. `renew` is called at most once per call, with the headers that a 401 refused."""
+
+    async def headers(self) -> Mapping[str, str]: ...
+
+    async def renew(self, refused: Mapping[str, str]) -> None: ...
+
+    def secrets(self) -> Iterable[str]:
+        """Values that must not leave in an error message, even when the vendor echoes them."""
+        ...
+
+
+Explain = Callable[[int, Any], ProviderError | None]
+"""A vendor's way to say more than its status: from status and decoded body to an error, or None for the usual one."""
+
+
+@dataclass(slots=True)
+class _Call:
+    rule: Rule
+    ends: float
+    attempts: int = 0
+    status: int | None = None
+    last: SophiaError | None = None
+
+
+class HttpClient:
+    """Calls one vendor at one origin. An async context manager; bound to the event loop of its first call.
+
+    Args:
+        provider: the vendor's name; picks the read-only rules, labels metrics and errors.
+        base_url: scheme, host and port.
+        settings: timeouts, attempts, back-off, total deadline and size limit; the same for every vendor.
+        requests_per_second: the rate kept; None for no limit.
+        credentials: signs each request; None for none.
+        explain: see `Explain`.
+        conceal: further secrets that must not leave in an error message, even when the vendor echoes them.
+        clock: real time, for `Retry-After` dates of vendors that don't send their own.
+        tracer_: default: the process's OpenTelemetry tracer.
+
+    Raises:
+        ConfigError: `base_url` is not an https (or loopback) origin.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        base_url: str,
+        settings: HttpSettings,
+        *,
+        policy: RequestPolicy | None = None,
+        requests_per_second: float | None = None,
+        credentials: Credentials | None = None,
+        explain: Explain | None = None,
+        conceal: Iterable[SecretStr] = (),
+        clock: Clock | None = None,
+        tracer_: Tracer | None = None,
+    ) -> None:
+        self.provider = provider
+        self._origin = origin_url(base_url, provider)
+        self._settings = settings
+        self._policy = policy or RequestPolicy(provider)
+        self._rate = requests_per_second
+        self._limiter: AsyncLimiter | None = None
+        self._credentials = credentials
+        self._explain = explain
+        self._conceal = tuple(conceal)
+        self._clock = clock or SystemClock()
+        self._tracer = tracer_ or tracer()
+        self._client = httpx.AsyncClient(
+            transport=ReadOnlyTransport(self._policy, self._origin),
+            base_url=self._origin,
+            timeout=httpx.Timeout(
+                settings.read_timeout_s, connect=settings.connect_timeout_s, pool=settings.deadline_s
+            ),
+            headers={"User-Agent": "sophia-kit", "Accept": "application/json"},
+            follow_redirects=True,
+            max_redirects=_REDIRECTS,
+            trust_env=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"HttpClient({self.provider!r}, {str(self._origin)!r})"
+
+    @property
+    def host(self) -> str:
+        return self._origin.host
+
+    async def __aenter__(self) -> HttpClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """`request("GET", ...)`."""
+        return await self.request("GET", path, params=params, headers=headers)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request that only reads, again where that may help, and decode its JSON answer.
+
+        Args:
+            path: path below the origin, with its query if `params` is None.
+            form: sent as `application/x-www-form-urlencoded`.
+
+        Raises:
+            PolicyRefused: not a request that only reads; nothing was sent.
+            ProviderError: the vendor failed for good: attempts or deadline used up, or no use in trying again.
+        """
+        request = self._client.build_request(
+            method, self._origin.copy_with(raw_path=path.encode("ascii")), params=params, data=form, headers=headers
+        )
+        rule = self._policy.check(request.method, request.url.raw_path.decode("ascii"), request.headers.keys())
+        call = _Call(rule, ends=time.monotonic() + self._settings.deadline_s)
+        with self._tracer.start_as_current_span(
+            f"{rule.method} {rule.path}",
+            kind=SpanKind.CLIENT,
+            attributes={
+                "sophia.provider": self.provider,
+                "http.request.method": request.method,
+                "url.template": rule.path,
+                "server.address": self.host,
+            },
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            async with self._told(span, call):
+                return await self._within_deadline(call, lambda: self._signed(request, call))
+        raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def _told(self, span: Span, call: _Call) -> AsyncIterator[None]:
+        try:
+            yield
+        except SophiaError as error:
+            span.set_attribute("error.type", error.code)
+            span.set_status(StatusCode.ERROR, error.code)
+            raise
+        finally:
+            span.set_attribute("http.request.resend_count", max(call.attempts - 1, 0))
+            if call.status is not None:
+                span.set_attribute("http.response.status_code", call.status)
+
+    async def _within_deadline(self, call: _Call, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + self._settings.deadline_s):
+                return await work()
+        except TimeoutError:
+            last = f" Its last answer: {call.last.message}" if call.last is not None else ""
+            raise ProviderTimeout(
+                f"{self.provider} did not complete {call.rule.path} within {self._settings.deadline_s:g} s "
+                f"in {call.attempts} attempt(s).{last}",
+                provider=self.provider,
+                hint="Try again later, or raise SOPHIA_HTTP__DEADLINE_S.",
+                http_status=call.status,
+            ) from None
+
+    async def _signed(self, request: httpx.Request, call: _Call) -> Answer:
+        if self._credentials is None:
+            return await self._patiently(request, call)
+        signature = await self._credentials.headers()
+        request.headers.update(signature)
+        try:
+            return await self._patiently(request, call)
+        except AuthFailed as error:
+            if error.http_status != 401:
+                raise
+        await self._credentials.renew(signature)
+        request.headers.update(await self._credentials.headers())
+        return await self._patiently(request, call)
+
+    async def _patiently(self, request: httpx.Request, call: _Call) -> Answer:
+        settings = self._settings
+
+        def again(error: Exception) -> bool | float:
+            if not (isinstance(error, ProviderError) and error.retryable):
+                return False
+            call.last = error
+            wish = error.retry_after if isinstance(error, RateLimited | ProviderFailing) else None
+            if wish is None:
+                return True
+            return wish if time.monotonic() + wish < call.ends else False
+
+        async for attempt in stamina.retry_context(
+            on=again,
+            attempts=settings.attempts,
+            timeout=None,
+            wait_initial=settings.backoff_initial_s,
+            wait_max=settings.backoff_max_s,
+            wait_jitter=settings.backoff_initial_s,
+        ):
+            with attempt:
+                if attempt.num > 1 and call.last is not None:
+                    HTTP_RETRIES.labels(self.provider, call.last.code).inc()
+                return await self._once(request, call)
+        raise AssertionError("unreachable")
+
+    async def _once(self, request: httpx.Request, call: _Call) -> Answer:
+        await self._pace()
+        call.attempts += 1
+        call.status = None
+        started = time.perf_counter()
+        try:
+            return await self._exchange(request, call)
+        except httpx.HTTPError as error:
+            raise error_of_exception(error, self.provider, self.host, call.rule.path, call.status) from None
+        finally:
+            HTTP_SECONDS.labels(self.provider, call.rule.method).observe(time.perf_counter() - started)
+            HTTP_REQUESTS.labels(self.provider, call.rule.method, status_class(call.status)).inc()
+
+    async def _pace(self) -> None:
+        if self._rate is None:
+            return
+        if self._limiter is None:
+            burst = max(self._rate, 1.0)
+            self._limiter = AsyncLimiter(burst, burst / self._rate)
+        await self._limiter.acquire()
+
+    async def _exchange(self, request: httpx.Request, call: _Call) -> Answer:
+        response = await self._client.send(request, stream=True)
+        try:
+            call.status = response.status_code
+            if response.is_success:
+                content = await self._content(response, call, int(self._settings.max_answer_mb * 1024 * 1024))
+                return Answer(
+                    response.status_code, dict(response.headers.items()), self._decoded(content, response, call)
+                )
+            raise await self._failure(response, call)
+        finally:
+            await response.aclose()
+
+    async def _content(self, response: httpx.Response, call: _Call, limit: int) -> bytes:
+        parts = bytearray()
+        try:
+            async for part in response.aiter_bytes():
+                parts += part
+                if len(parts) > limit:
+                    raise MalformedAnswer(
+                        f"{self.provider}'s answer to {call.rule.path} is larger than {limit:,} bytes.",
+                        provider=self.provider,
+                        hint="Ask for less, or raise SOPHIA_HTTP__MAX_ANSWER_MB.",
+                        retryable=False,
+                        http_status=call.status,
+                    )
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError):
+            raise MalformedAnswer(
+                f"{self.provider}'s answer to {call.rule.path} broke off after {len(parts):,} bytes.",
+                provider=self.provider,
+                hint="The connection or the vendor failed in the middle of an answer. Try again.",
+                http_status=call.status,
+            ) from None
+        return bytes(parts)
+
+    def _decoded(self, content: bytes, response: httpx.Response, call: _Call) -> Any:
+        try:
+            return pydantic_core.from_json(content, allow_inf_nan=False)
+        except ValueError:
+            kind = response.headers.get("content-type", "no content type").split(";")[0][:60]
+            raise MalformedAnswer(
+                f"{self.provider}'s answer to {call.rule.path} ({len(content):,} bytes, {kind}) is not valid JSON.",
+                provider=self.provider,
+                hint="A proxy or login page may have answered in the vendor's place. Check the base URL.",
+                http_status=call.status,
+            ) from None
+
+    async def _failure(self, response: httpx.Response, call: _Call) -> ProviderError:
+        status = response.status_code
+        body = await self._error_body(response, call)
+        if self._explain is not None and (found := self._explain(status, body)) is not None:
+            return found
+        return error_of_status(self.provider, call.rule.path, status, retry_after(response.headers, self._clock))
+
+    async def _error_body(self, response: httpx.Response, call: _Call) -> Any:
+        try:
+            content = await self._content(response, call, _ERROR_BODY_BYTES)
+            text = content.decode("utf-8", "replace")
+            for secret in self._secrets():
+                text = text.replace(secret, "[secret]")
+            return pydantic_core.from_json(text)
+        except (MalformedAnswer, httpx.HTTPError, ValueError):
+            return None
+
+    def _secrets(self) -> Iterator[str]:
+        yield from (secret.get_secret_value() for secret in self._conceal)
+        if self._credentials is not None:
+            yield from self._credentials.secrets()

@@ -1,0 +1,126 @@
+"""What the running kit may ask of a vendor: a list of requests that only read. Everything else is refused.
+
+The list names the GETs as well as the POSTs, because vendors serve changes by GET: Salesforce revokes a token
+(`/services/oauth2/revoke`) and runs Apex (`tooling/executeAnonymous`) that way, Slack posts messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from sophia_kit.core.errors import PolicyRefused
+
+__all__ = ["READS", "RequestPolicy", "Rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A request that only reads.
+
+    `path` is a template: `{name}` stands for exactly one segment, any other segment for itself. It also labels
+    the request in metrics and traces, so that identifiers in paths don't reach them.
+    """
+
+    provider: str
+    method: str
+    path: str
+
+
+_SALESFORCE_DATA = "/services/data/{version}"
+
+READS: tuple[Rule, ...] = (
+    Rule("salesforce", "POST", "/services/oauth2/token"),
+    Rule("salesforce", "GET", _SALESFORCE_DATA + "/limits"),
+    Rule("salesforce", "GET", _SALESFORCE_DATA + "/query"),
+    Rule("salesforce", "GET", _SALESFORCE_DATA + "/query/{locator}"),
+    Rule("salesforce", "GET", _SALESFORCE_DATA + "/queryAll"),
+    Rule("salesforce", "GET", _SALESFORCE_DATA + "/queryAll/{locator}"),
+    Rule("salesforce", "GET", _SALESFORCE_DATA + "/sobjects/{object}/describe"),
+)
+"""Every request the kit's connectors may send."""
+
+_OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override", "_method", "_httpmethod"})
+_HINT = "The running kit only reads. Requests that it may send are listed in core/policy.py."
+
+
+class RequestPolicy:
+    """The rules of one provider; a provider without rules may send nothing.
+
+    `HEAD` and `OPTIONS` are permitted where `GET` is. A path has to be unambiguous: one with empty or dot
+    segments, encoded slashes, double encoding or path parameters is refused, since servers disagree on its meaning.
+    """
+
+    def __init__(self, provider: str, rules: Iterable[Rule] = READS) -> None:
+        self.provider = provider
+        self._rules = tuple((rule, _segments(rule.path)) for rule in rules if rule.provider == provider)
+
+    def __repr__(self) -> str:
+        return f"RequestPolicy({self.provider!r}, {len(self._rules)} rules)"
+
+    def check(self, method: str, target: str, headers: Iterable[str] = ()) -> Rule:
+        """The rule that permits a request.
+
+        Args:
+            method: the HTTP method.
+            target: path and query as they would be sent.
+            headers: the names of the headers.
+
+        Raises:
+            PolicyRefused: no rule permits it, or it tries to pass for another method. The message names the path
+                without its query.
+        """
+        verb = method.upper()
+        path, _, query = target.partition("?")
+        for name in headers:
+            if name.lower().replace("_", "-") in _OVERRIDES:
+                raise self._refusal(verb, path, f"header {name} would change its method")
+        for name, _value in parse_qsl(query.replace(";", "&"), keep_blank_values=True):
+            if name.strip().lower() in _OVERRIDES:
+                raise self._refusal(verb, path, f"query parameter {name} would change its method")
+        try:
+            asked = _segments(path)
+        except ValueError as error:
+            raise self._refusal(verb, path, str(error)) from None
+        wanted = "GET" if verb in {"HEAD", "OPTIONS"} else verb
+        for rule, template in self._rules:
+            if rule.method == wanted and _matches(template, asked):
+                return rule
+        raise self._refusal(verb, path, "it is not on the list of requests that only read")
+
+    def _refusal(self, method: str, path: str, reason: str) -> PolicyRefused:
+        shown = "".join(character if character.isprintable() else "?" for character in path[:200])
+        return PolicyRefused(
+            f"{method[:20]} {shown} to {self.provider} was not sent: {reason}.", hint=_HINT, provider=self.provider
+        )
+
+
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    if not path.startswith("/"):
+        raise ValueError("its path does not begin with /")
+    found = []
+    for raw in path[1:].split("/"):
+        try:
+            segment = unquote_to_bytes(raw).decode()
+        except UnicodeDecodeError:
+            raise ValueError("its path is not UTF-8") from None
+        if segment in {"", ".", ".."}:
+            raise ValueError("its path has an empty or a dot segment")
+        if _ESCAPE.search(segment):
+            raise ValueError("its path is encoded twice")
+        if any(character in "/\\;?#" or not character.isprintable() for character in segment):
+            raise ValueError("its path has a separator or control character inside a segment")
+        found.append(segment)
+    return tuple(found)
+
+
+def _matches(template: tuple[str, ...], asked: tuple[str, ...]) -> bool:
+    return len(template) == len(asked) and all(
+        (expected[0] == "{" and expected[-1] == "}") or expected == given
+        for expected, given in zip(template, asked, strict=True)
+    )

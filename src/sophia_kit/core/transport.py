@@ -1,0 +1,98 @@
+"""The only way out to a vendor: one origin, and the read-only policy, checked before anything is opened."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from sophia_kit.core.errors import ConfigError, PolicyRefused
+from sophia_kit.core.policy import RequestPolicy
+from sophia_kit.core.telemetry import HTTP_REFUSALS
+
+__all__ = ["ReadOnlyTransport", "is_loopback", "origin_url"]
+
+
+class ReadOnlyTransport(httpx.AsyncBaseTransport):
+    """Passes on what `policy` permits to `origin` and refuses the rest, redirects included.
+
+    Raises:
+        PolicyRefused: another origin, a request that isn't on the list, or a `Host` header that names another host.
+            No connection was opened for it.
+    """
+
+    def __init__(self, policy: RequestPolicy, origin: httpx.URL) -> None:
+        self._policy = policy
+        self._origin = origin
+        self._inner = httpx.AsyncHTTPTransport(proxy=_proxy(origin), trust_env=True)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            if _origin_of(request.url) != _origin_of(self._origin):
+                raise PolicyRefused(
+                    f"A request to {request.url.host} was not sent: this client talks to {self._origin.host} alone.",
+                    hint="The vendor redirected to another host. Check the configured base URL.",
+                    provider=self._policy.provider,
+                )
+            if request.headers.get("host", "") != request.url.netloc.decode("ascii"):
+                raise PolicyRefused(
+                    f"A request to {self._origin.host} was not sent: its Host header names another host.",
+                    hint="Leave the Host header to the client.",
+                    provider=self._policy.provider,
+                )
+            self._policy.check(request.method, request.url.raw_path.decode("ascii"), request.headers.keys())
+        except PolicyRefused:
+            HTTP_REFUSALS.labels(self._policy.provider).inc()
+            raise
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def origin_url(text: str, provider: str) -> httpx.URL:
+    """`text` as the URL of a vendor's host: scheme, host and port alone, https or on loopback.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    hint = f"Give {provider}'s address as https://host, without a path."
+    try:
+        url = httpx.URL(text.strip())
+    except httpx.InvalidURL:
+        raise ConfigError(f"The address of {provider} is not a URL.", hint=hint, provider=provider) from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ConfigError(f"The address of {provider} is not an http(s) URL.", hint=hint, provider=provider)
+    if url.userinfo or url.query or url.fragment or url.path not in {"", "/"}:
+        raise ConfigError(
+            f"The address of {provider} at {url.host} has more than a host and a port.", hint=hint, provider=provider
+        )
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise ConfigError(
+            f"The address of {provider} at {url.host} is not encrypted.",
+            hint=f"Use https; plain http is for this machine alone. {hint}",
+            provider=provider,
+        )
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine, by name or address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _origin_of(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _proxy(origin: httpx.URL) -> str | None:
+    if is_loopback(origin.host) or proxy_bypass(origin.host):
+        return None
+    found = getproxies()
+    return found.get(origin.scheme) or found.get("all")
