@@ -33,15 +33,33 @@ demo: environment  ## run the main job on the fictional company, from its vendor
 test: environment  ## run the tests (only="tests/metrics -k arr" narrows them down)
 	@$(bin)/python -m pytest -n $(jobs) $(if $(SOPHIA_CI_STRICT),-p tests.plugins.strict_skips) $(only)
 
-check: environment  ## lint, format, types, layers, notebooks, lock file, workflows, secrets
+checks := check-lint check-format check-types check-layers check-notebooks check-lock check-workflows check-secrets
+.PHONY: $(checks)
+check: $(checks)  ## lint, format, types, layers, notebooks, lock file, workflows, secrets
+
+check-lint: environment
 	$(bin)/ruff check .
+
+check-format: environment
 	$(bin)/ruff format --check .
+
+check-types: environment
 	$(bin)/mypy
+
+check-layers: environment
 	$(bin)/lint-imports
-	$(bin)/marimo check --strict $$(git ls-files -co --exclude-standard 'notebooks/*.py' 'apps/*.py')
+
+check-notebooks: environment
+	$(bin)/marimo check --strict $(wildcard notebooks apps)
+
+check-lock: environment
 	$(UV) lock --check
 	$(UV) sync --check --locked --all-extras
+
+check-workflows: environment
 	$(bin)/zizmor --offline --quiet .github
+
+check-secrets: environment
 	$(bin)/pre-commit run --all-files secrets
 
 bench: environment  ## measure speed and memory against rivals and targets
