@@ -67,3 +67,10 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
     absent = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
     assert not absent
+
+
+def test_pages_that_messages_send_people_to_exist() -> None:
+    sources = [path for path in (ROOT / "src").rglob("*") if path.suffix in {".py", ".html", ".yaml", ".sql"}]
+    named = {name for path in sources for name in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8"))}
+    assert named
+    assert {name for name in named if not (ROOT / name).is_file()} == set()
