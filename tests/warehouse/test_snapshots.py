@@ -15,7 +15,8 @@ import duckdb
 import pytest
 
 from sophia_kit.core.errors import NoSnapshot, SnapshotDamaged, StorageError, UnknownName
-from sophia_kit.warehouse import Snapshot, SnapshotStore, rows_digest
+from sophia_kit.core.settings import Settings
+from sophia_kit.warehouse import Snapshot, SnapshotStore, Warehouse, rows_digest
 
 Publish = Callable[..., Snapshot]
 
@@ -131,6 +132,15 @@ def test_different_rows_have_different_digests(tmp_path: Path, left: str, right:
             connection.execute(f"INSERT INTO raw.things VALUES {values}")
             digests.add(rows_digest(connection))
     assert len(digests) == 2
+
+
+def test_an_open_warehouse_gives_the_digest_of_its_file(
+    publish: Publish, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sophia_kit.warehouse.query.models", dict)
+    snapshot = publish(1)
+    with Warehouse.open(snapshot, settings) as warehouse:
+        assert warehouse.rows_digest() == digest_of(snapshot)
 
 
 def digest_of(snapshot: Snapshot) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["console", "demo_settings", "open_settings"]
 
 
-def open_settings(demo: bool = False) -> Settings:  # noqa: FBT001, FBT002
+def open_settings(demo: bool = False) -> Settings:
     """Settings of the project around the working directory; with `demo`, those of the fictional company.
 
     In the demo the clock stands at the moment of the snapshot that was loaded last, or at the company's last day.

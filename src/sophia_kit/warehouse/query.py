@@ -16,6 +16,7 @@ import duckdb
 from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import QueryLimit, QueryRefused, SnapshotDamaged, WarehouseError
 from sophia_kit.warehouse.canonical import models
+from sophia_kit.warehouse.digest import rows_digest
 from sophia_kit.warehouse.guard import require_select
 
 if TYPE_CHECKING:
@@ -197,6 +198,10 @@ class Warehouse:
             name: TableFreshness(name, system, None if at is None else at.replace(tzinfo=UTC), hours, rows)
             for name, system, at, hours, rows in frame.iter_rows()
         }
+
+    def rows_digest(self) -> str:
+        """SHA-256 (hex) over the snapshot's rows; see `sophia_kit.warehouse.rows_digest`."""
+        return rows_digest(self._cursor(), catalog=CATALOG)
 
     def interrupt(self) -> None:
         """Stop every query that is running; each raises QueryLimit where it was called."""

@@ -1,0 +1,65 @@
+"""The `sophia` command: its groups, and how an error leaves it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from sophia_kit.cli import demo, doctor, ingest, metrics, proofs, run, sandbox, serve, snapshots
+from sophia_kit.cli.context import console
+from sophia_kit.core.errors import Interrupted, SophiaError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="sophia",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Metrics defined once, explained, unknown when unknown, and sealed with signed evidence.",
+)
+
+app.command("demo")(demo.demo_command)
+app.command("run")(run.run_command)
+app.command("metric")(metrics.metric_command)
+app.command("explain")(metrics.explain_command)
+app.add_typer(ingest.app, name="ingest")
+app.add_typer(snapshots.app, name="snapshots")
+app.add_typer(proofs.app, name="proofs")
+app.command("serve")(serve.serve_command)
+app.command("doctor")(doctor.doctor_command)
+app.add_typer(sandbox.app, name="sandbox")
+
+
+def main() -> None:
+    """Run the command line; exits with the error's code when one is raised."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except SophiaError as error:
+        _show(error)
+        sys.exit(error.exit_code)
+
+
+def _show(error: SophiaError) -> None:
+    """One error: what went wrong, what to do. As a problem object when JSON was asked for."""
+    if "json" in sys.argv[1:] or "--format=json" in sys.argv[1:]:
+        sys.stderr.write(json.dumps(error.problem(), indent=2) + "\n")
+        return
+    from rich.markup import escape
+
+    out = console(stderr=True)
+    out.print(f"[bold red]{error.title}.[/] {escape(error.message)}", soft_wrap=True)
+    if error.hint:
+        out.print(f"[bold]Hint:[/] {escape(error.hint)}", soft_wrap=True)
+    if error.retryable:
+        out.print("Trying again later may help.")
+
+
+def _terminate(signal_number: int, frame: FrameType | None) -> NoReturn:
+    raise Interrupted("Ended by a termination signal.", hint="Nothing was half-written; run it again when you like.")

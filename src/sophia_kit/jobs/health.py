@@ -1,0 +1,107 @@
+"""The state of each part, by talking to it. What wasn't talked to is at best `configured`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from sophia_kit.connectors import SalesforceConnector
+from sophia_kit.core.errors import NoSnapshot, SophiaError
+from sophia_kit.core.settings import Settings
+from sophia_kit.proofs import ensure_signer
+from sophia_kit.state import State
+from sophia_kit.warehouse import SnapshotStore, Warehouse
+
+__all__ = ["PartHealth", "PartState", "check_parts"]
+
+PartState = Literal["unconfigured", "configured", "reachable", "failing"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartHealth:
+    """What a part answered just now.
+
+    Attributes:
+        state: `unconfigured` nobody set it up; `configured` it is set up and has not been talked to, or has nothing
+            to say yet; `reachable` it was talked to and answered as it should; `failing` it didn't.
+        hint: what to do about it; None when there is nothing to do.
+        latency_ms: of the check; None when nothing was talked to.
+    """
+
+    part: str
+    state: PartState
+    detail: str
+    hint: str | None = None
+    latency_ms: float | None = None
+
+
+async def check_parts(settings: Settings) -> tuple[PartHealth, ...]:
+    """Every part of the kit that works in this workspace; never raises for a part's fault."""
+    local = [
+        _checked("state", lambda: _state(settings)),
+        _checked("snapshots", lambda: _snapshots(settings)),
+        _checked("landing", lambda: _landing(settings)),
+        _checked("evidence key", lambda: _key(settings)),
+    ]
+    return (*local, await _salesforce(settings))
+
+
+def _checked(part: str, check: Callable[[], PartHealth]) -> PartHealth:
+    began = time.perf_counter()
+    try:
+        found = check()
+    except SophiaError as error:
+        return PartHealth(part, "failing", error.message, error.hint, _since(began))
+    if found.state in ("reachable", "failing"):
+        return PartHealth(found.part, found.state, found.detail, found.hint, _since(began))
+    return found
+
+
+def _since(began: float) -> float:
+    return (time.perf_counter() - began) * 1000
+
+
+def _state(settings: Settings) -> PartHealth:
+    with State.open(settings.state_location) as state:
+        runs = state.runs(limit=1)
+        last = f"last run {runs[0].job} {runs[0].outcome}" if runs else "no run yet"
+        return PartHealth("state", "reachable", f"{state.engine_name}, {last}")
+
+
+def _snapshots(settings: Settings) -> PartHealth:
+    store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
+    try:
+        snapshot = store.current()
+    except NoSnapshot:
+        return PartHealth("snapshots", "unconfigured", "nothing has been loaded", "Run `sophia ingest run`.")
+    with Warehouse.open(snapshot, settings) as warehouse:
+        tables = warehouse.freshness().values()
+        loaded = [table for table in tables if table.last_success_at is not None]
+        said = f"{snapshot.snapshot_id}, {len(loaded)} of {len(tables)} tables loaded"
+        return PartHealth("snapshots", "reachable", said + (", DEMO DATA" if warehouse.demo else ""))
+
+
+def _landing(settings: Settings) -> PartHealth:
+    path = settings.landing.path
+    if path is None:
+        return PartHealth("landing", "unconfigured", "no folder is set", "Set SOPHIA_LANDING__PATH.")
+    if not path.is_dir():
+        return PartHealth("landing", "failing", f"{path} isn't a folder", "Create it, or fix SOPHIA_LANDING__PATH.")
+    tables = sorted(folder.name for folder in path.iterdir() if folder.is_dir() and any(folder.glob("*.parquet")))
+    if not tables:
+        return PartHealth("landing", "configured", f"{path} holds no delivery yet", "Have your platform deliver.")
+    return PartHealth("landing", "reachable", f"{len(tables)} tables delivered")
+
+
+def _key(settings: Settings) -> PartHealth:
+    signer = ensure_signer(settings)
+    signer.sign(b"doctor")
+    return PartHealth("evidence key", "reachable", f"origin {settings.origin}, key {signer.public.keyid[:12]}")
+
+
+async def _salesforce(settings: Settings) -> PartHealth:
+    async with SalesforceConnector(settings) as connector:
+        health = await connector.health()
+    return PartHealth("salesforce", health.state, health.detail, health.hint, health.latency_ms)

@@ -1,0 +1,105 @@
+"""Settings: environment over file, secrets never printed nor kept in files, one clear error for a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sophia_kit.core.errors import ConfigError
+from sophia_kit.core.settings import find_root, load_settings
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "sophia.toml").write_text('[company]\nname = "Acme"\ntime_zone = "Europe/Berlin"\n')
+    return tmp_path
+
+
+def test_the_root_is_the_nearest_folder_with_a_sophia_toml(project: Path) -> None:
+    inner = project / "notebooks" / "deep"
+    inner.mkdir(parents=True)
+    assert find_root(inner) == project
+
+
+def test_without_a_project_the_error_says_how_to_start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        find_root()
+    assert "sophia.toml" in (caught.value.hint or "")
+
+
+def test_the_environment_wins_over_the_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(project).company.time_zone == "Europe/Berlin"
+    monkeypatch.setenv("SOPHIA_COMPANY__TIME_ZONE", "America/Chicago")
+    settings = load_settings(project)
+    assert settings.company.time_zone == "America/Chicago"
+    assert settings.company.name == "Acme"
+
+
+@pytest.mark.parametrize(
+    ("variable", "secret"),
+    [
+        ("SOPHIA_SALESFORCE__CLIENT_SECRET", "canary-client"),
+        ("SOPHIA_SALESFORCE__REFRESH_TOKEN", "canary-refresh"),
+        ("SOPHIA_PROOF_KEY", "canary-key"),
+        ("SOPHIA_STATE_URL", "postgresql://u:canary-state@h/db"),
+    ],
+)
+def test_a_secret_is_never_printed(project: Path, monkeypatch: pytest.MonkeyPatch, variable: str, secret: str) -> None:
+    monkeypatch.setenv(variable, secret)
+    settings = load_settings(project)
+    assert "canary" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['proof_key = "x"', '[salesforce]\nclient_secret = "x"', '[salesforce]\nrefresh_token = "x"', 'state_url = "x"'],
+)
+def test_a_secret_in_the_file_is_refused_and_not_repeated(project: Path, line: str) -> None:
+    (project / "sophia.toml").write_text(line.replace('"x"', '"canary"'))
+    with pytest.raises(ConfigError) as caught:
+        load_settings(project)
+    assert "SOPHIA_" in (caught.value.hint or "")
+    assert "canary" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[company]\ntime_zone = 'Mars/Base'", "Mars/Base"),
+        ("[company]\ncurrency = 'dollars'", "company.currency"),
+        ("[company]\nnmae = 'x'", "company.nmae"),
+        ("[warehouse]\nkeep_snapshots = 0", "warehouse.keep_snapshots"),
+        ("workspace = '../escape'", "workspace"),
+        ("[http\nattempts = 3", "not valid TOML"),
+    ],
+)
+def test_a_mistake_names_the_setting(project: Path, content: str, said: str) -> None:
+    (project / "sophia.toml").write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(project)
+    assert said in caught.value.message
+    assert caught.value.hint
+
+
+def test_the_clock_can_be_frozen_in_the_demo_only(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOPHIA_FROZEN_AT", "2025-12-31T23:59:59Z")
+    with pytest.raises(ConfigError, match="old data look fresh"):
+        load_settings(project)
+    monkeypatch.setenv("SOPHIA_WORKSPACE", "demo")
+    assert load_settings(project).clock().frozen
+
+
+def test_ci_as_a_variable_is_not_a_right(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    assert load_settings(project).origin == "local"
+    monkeypatch.setenv("SOPHIA_PROOF_KEY", "a key that only CI holds")
+    assert load_settings(project).origin == "ci"
+    monkeypatch.setenv("SOPHIA_WORKSPACE", "demo")
+    assert load_settings(project).origin == "demo"
+
+
+def test_a_relative_landing_folder_is_below_the_root(project: Path) -> None:
+    (project / "sophia.toml").write_text("[landing]\npath = 'landing'")
+    assert load_settings(project).landing.path == project / "landing"
