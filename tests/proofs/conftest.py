@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,8 +26,6 @@ from sophia_kit.proofs import (
     Trust,
     TrustedKey,
     VerifyReport,
-    file_sha256,
-    file_subject,
     verify,
 )
 
@@ -59,9 +58,11 @@ class Memory:
         self.seen[origin] = (size, root_hex)
 
 
-def a_run(
-    job: str = "daily_bi", *, run_id: str = "r1", outcome: Outcome = "succeeded", demo: bool = True
-) -> Run:
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def a_run(job: str = "daily_bi", *, run_id: str = "r1", outcome: Outcome = "succeeded", demo: bool = True) -> Run:
     return Run(
         job=job,
         run_id=run_id,
@@ -108,9 +109,7 @@ class Project:
         return Trust("test", (TrustedKey("demo", self.signer.public),))
 
     def trail(self, *, signer: ProofSigner | None = None, witness: Memory | None = None) -> Trail:
-        return Trail(
-            self.proofs, "demo", signer or self.signer, self.trust, witness=witness, clock=self.clock
-        )
+        return Trail(self.proofs, "demo", signer or self.signer, self.trust, witness=witness, clock=self.clock)
 
     def report_file(self, number: int) -> Path:
         path = self.root / "data" / "demo" / "reports" / f"r{number}.html"
@@ -119,7 +118,8 @@ class Project:
         return path
 
     def append(self, number: int = 1, *, witness: Memory | None = None) -> ProofRef:
-        report = file_subject(self.report_file(number), self.root)
+        file = self.report_file(number)
+        report = Subject(file.relative_to(self.root).as_posix(), sha256(file))
         rows = Subject(f"snapshot:s{number}", "d" * 64)
         statement = Statement(a_run(run_id=f"r{number}"), (report, rows))
         return self.trail(witness=witness).append(statement)
@@ -129,7 +129,7 @@ class Project:
 
     def subject_digest(self, name: str) -> str | None:
         path = self.root / name
-        return file_sha256(path) if path.is_file() else None
+        return sha256(path) if path.is_file() else None
 
     def verify(self, *, trust: Trust | None = None, witness: Memory | None = None) -> VerifyReport:
         return verify(

@@ -1,7 +1,6 @@
 """Evidence: signed statements of what ran, in an append-only log that anyone can verify offline."""
 
 from sophia_kit.proofs.envelope import PAYLOAD_TYPE, Proof
-from sophia_kit.proofs.evidence import code_state, file_digest, file_sha256, file_subject
 from sophia_kit.proofs.keys import ProofSigner, PublicKey, ensure_signer, new_key_file
 from sophia_kit.proofs.report import Finding, TrailReport, UncheckedSubject, VerifyReport
 from sophia_kit.proofs.statement import (
@@ -51,11 +50,7 @@ __all__ = [
     "UncheckedSubject",
     "VerifyReport",
     "Witness",
-    "code_state",
     "ensure_signer",
-    "file_digest",
-    "file_sha256",
-    "file_subject",
     "load_trust",
     "new_key_file",
     "open_trail",

@@ -1,82 +1,52 @@
-"""Files that are complete or absent, and on the disk when a call returns."""
+"""Appending to files so that what was there stays, and holding a folder while it is done."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sophia_kit.core.errors import Busy, StorageError
+from sophia_kit.core.errors import Busy
+from sophia_kit.core.files import make_folder, storage_errors, sync_folder
 
-__all__ = ["TEMPORARY", "append", "cut", "locked", "make_folder", "replace", "storage_errors", "sync_folder"]
+__all__ = ["append", "cut", "folder_lock", "make_durable_folder"]
 
-TEMPORARY = ".tmp"
-
-
-@contextlib.contextmanager
-def storage_errors(doing: str, where: Path) -> Iterator[None]:
-    """Turns an OSError into a StorageError that says what was being done, where, and what to do about it."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            hint = f"Free some space on the disk that holds {where} and run again."
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            hint = f"Make {where} writable for this user and run again."
-        else:
-            hint = "Check the disk and run again."
-        reason = error.strerror or type(error).__name__
-        raise StorageError(f"{doing} failed: {reason} ({where}).", hint=hint) from error
+_POLL_S = 0.002
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def make_durable_folder(folder: Path) -> None:
+    """Create `folder` and those above it; their names are on the disk when it returns.
 
-
-def make_folder(folder: Path) -> None:
-    """Create `folder` and those above it, durably; nothing if it exists."""
+    Raises:
+        StorageError: the disk refuses.
+    """
     if folder.is_dir():
         return
-    make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Put `content` at `path`: the old content stays until the new one is complete on the disk."""
-    temporary = path.with_name(f".{path.name}{TEMPORARY}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    make_durable_folder(folder.parent)
+    make_folder(folder)
+    with storage_errors(folder):
+        sync_folder(folder.parent)
 
 
 def append(path: Path, at: int, content: bytes) -> None:
-    """Make `path` end, after its first `at` bytes, in `content`; what stood there is dropped."""
+    """Make `path` end, after its first `at` bytes, in `content`, durably; what stood there is dropped.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
     fresh = not path.exists()
-    make_folder(path.parent)
-    with path.open("ab") as file:
-        file.truncate(at)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if fresh:
-        sync_folder(path.parent)
+    make_durable_folder(path.parent)
+    with storage_errors(path):
+        with path.open("ab") as file:
+            file.truncate(at)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if fresh:
+            sync_folder(path.parent)
 
 
 def cut(path: Path, at: int) -> None:
@@ -89,13 +59,16 @@ def cut(path: Path, at: int) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, wait_s: float) -> Iterator[None]:
+def folder_lock(folder: Path, wait_s: float) -> Iterator[None]:
     """Hold `folder` alone among processes and threads; the lock goes with its holder, even a killed one.
+
+    The folder itself is locked, so that no lock file lies beside what is committed.
 
     Raises:
         Busy: another one held it for `wait_s` seconds.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    with storage_errors(folder):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + wait_s
         while True:
@@ -108,7 +81,7 @@ def locked(folder: Path, wait_s: float) -> Iterator[None]:
                         f"Another process has been writing to {folder} for {wait_s:g} s.",
                         hint="Wait for it, or end it if it hangs, and run again.",
                     ) from None
-                time.sleep(0.002)
+                time.sleep(_POLL_S)
         yield
     finally:
         os.close(handle)

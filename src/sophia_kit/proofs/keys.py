@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import secrets
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # it has no __all__
 
 from sophia_kit.core.errors import ConfigError
+from sophia_kit.core.files import atomic_write, make_folder, storage_errors
 from sophia_kit.core.settings import Settings
-from sophia_kit.proofs.durable import storage_errors
 
 __all__ = ["ProofSigner", "PublicKey", "ensure_signer", "new_key_file"]
 
@@ -129,10 +128,10 @@ def ensure_signer(settings: Settings) -> ProofSigner:
     path = machine_key_path(settings, settings.origin)
     _refuse_inside(path, settings.root)
     if not path.exists():
-        folder = path.parent
-        with storage_errors("Making the folder of private keys", folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_private(path, ProofSigner.generate(), keep_existing=True)
+        make_folder(path.parent, mode=0o700)
+        # Another process may have made it in between: its key is then the machine's.
+        with contextlib.suppress(FileExistsError):
+            _write_private(path, ProofSigner.generate())
     return _read_private(path)
 
 
@@ -155,12 +154,13 @@ def new_key_file(path: Path, *, root: Path) -> PublicKey:
         StorageError: it can't be written.
     """
     _refuse_inside(path, root)
-    if path.exists():
-        raise ConfigError(f"{path} exists already.", hint="Name a file that doesn't exist yet.")
     if not path.parent.is_dir():
         raise ConfigError(f"The folder {path.parent} doesn't exist.", hint="Make it, or name another one.")
     signer = ProofSigner.generate()
-    _write_private(path, signer, keep_existing=False)
+    try:
+        _write_private(path, signer)
+    except FileExistsError:
+        raise ConfigError(f"{path} exists already.", hint="Name a file that doesn't exist yet.") from None
     return signer.public
 
 
@@ -173,7 +173,7 @@ def _refuse_inside(path: Path, root: Path) -> None:
 
 
 def _read_private(path: Path) -> ProofSigner:
-    with storage_errors("Reading the private key", path):
+    with storage_errors(path):
         mode = path.stat().st_mode
         if mode & 0o077:
             raise ConfigError(
@@ -184,21 +184,10 @@ def _read_private(path: Path) -> ProofSigner:
     return ProofSigner.from_pem(pem, where=str(path))
 
 
-def _write_private(path: Path, signer: ProofSigner, *, keep_existing: bool) -> None:
-    """Write the key beside its place and link it there, so that it appears whole and only once."""
-    pem = signer.crypto.private_bytes
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with storage_errors("Writing the private key", path):
-        try:
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(pem)
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                if not keep_existing:
-                    raise ConfigError(f"{path} exists already.", hint="Name a file that doesn't exist yet.") from None
-        finally:
-            temporary.unlink(missing_ok=True)
+def _write_private(path: Path, signer: ProofSigner) -> None:
+    """
+    Raises:
+        FileExistsError: something is there already.
+        StorageError: the disk refuses.
+    """
+    atomic_write(path, signer.crypto.private_bytes, mode=0o600, replace=False)

@@ -15,6 +15,7 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
+from sophia_kit.core.errors import StorageError
 from sophia_kit.proofs import durable
 from sophia_kit.proofs.merkle import EMPTY_ROOT, fold_peaks, perfect_peaks
 from sophia_kit.proofs.note import NoteError, decode_hash, split_notes
@@ -161,20 +162,22 @@ def next_checkpoint_note(log: LogFolder, size: int, note: str) -> tuple[Path, in
 
 
 def write_lines(lines: list[tuple[Path, int, bytes]]) -> None:
-    """Write lines as the functions above return them, durably; on an OSError none of them stays."""
-    done: list[tuple[Path, int]] = []
-    try:
-        for path, at, content in lines:
-            done.append((path, at))
+    """Write lines as the functions above return them, durably; if the disk refuses one, none stays.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    for number, (path, at, content) in enumerate(lines):
+        try:
             durable.append(path, at, content)
-    except OSError:
-        undo_lines(done)
-        raise
+        except (StorageError, OSError):
+            undo_lines(lines[: number + 1])
+            raise
 
 
-def undo_lines(done: list[tuple[Path, int]]) -> None:
+def undo_lines(lines: list[tuple[Path, int, bytes]]) -> None:
     """Take written lines back."""
-    for path, at in done:
+    for path, at, _ in lines:
         durable.cut(path, at)
 
 
