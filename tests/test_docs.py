@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from sophia_kit.core.settings import Settings
+from sophia_kit.metrics import definition
+from sophia_kit.metrics.value import Grain, UnknownCode
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -60,6 +62,23 @@ def test_exactly_the_secrets_are_marked_as_such() -> None:
 def test_every_page_is_listed_in_the_index() -> None:
     index = (DOCS / "README.md").read_text(encoding="utf-8")
     assert {page.name for page in DOCS.glob("*.md")} - {"README.md"} == set(re.findall(r"\]\((\w+\.md)\)", index))
+
+
+def test_every_key_of_a_definition_and_every_reason_of_unknown_is_documented() -> None:
+    page = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    parts = [part for part in vars(definition).values() if isinstance(part, type) and issubclass(part, BaseModel)]
+    keys = {field.alias or name for part in parts for name, field in part.model_fields.items()} - {"name"}
+    named = keys | {*definition.KINDS, *get_args(UnknownCode), *get_args(Grain)}
+    assert {name for name in named if f"`{name}`" not in page} == set()
+
+
+def test_every_code_of_a_failed_verification_is_documented() -> None:
+    sources = [
+        (ROOT / "src/sophia_kit/proofs" / name).read_text("utf-8") for name in ("verification.py", "log_check.py")
+    ]
+    codes = {code for text in sources for code in re.findall(r'_(?:fail|mismatch)\(\s*"([a-z-]+)"', text)}
+    page = (DOCS / "proofs.md").read_text(encoding="utf-8")
+    assert codes == set(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \|$", page, re.M))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
