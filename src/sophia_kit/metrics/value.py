@@ -42,7 +42,6 @@ UnknownCode = Literal[
     "no_snapshot_at",
     "no_target",
     "unfinished",
-    "input_unknown",
 ]
 
 NOT_SET = "(not set)"
@@ -58,7 +57,7 @@ class Unknown:
             first row; `not_covered` the period lies after the last load; `no_rows` nothing to divide by;
             `missing_rate` an amount can't be converted; `missing_month` a month of a trailing window has no
             rows; `no_snapshot_at` older than the oldest snapshot kept; `no_target` nothing was planned;
-            `unfinished` the period has to end first; `input_unknown` a metric it derives from is unknown.
+            `unfinished` the period has to end first.
         reason: one sentence for a reader.
     """
 
@@ -161,7 +160,8 @@ class MetricValue:
         unit: a currency code, `ratio`, `count`, `fte` or `multiple`.
         day: the company day that the question is about.
         known_at: the moment of the snapshot it is answered from (UTC); None when there is no such snapshot.
-        members: the dimension members it is restricted to by the grouping, in the order asked.
+        members: the dimension members it is restricted to by the grouping, in the order asked; empty without a
+            grouping, and when nothing is known of any member.
         display: the text a reader sees; `unknown` when there is no value.
     """
 
@@ -227,12 +227,13 @@ class MetricResult:
         for kind in self.query.compare:
             schema |= {f"{kind}_{part}": number for part in ("base", "absolute", "relative")}
             schema[f"{kind}_good"] = pl.Boolean
-        return pl.DataFrame([_row(value) for value in self.values], schema=schema, orient="row")
+        return pl.DataFrame([_row(value, len(self.query.by)) for value in self.values], schema=schema, orient="row")
 
 
-def _row(value: MetricValue) -> tuple[Any, ...]:
+def _row(value: MetricValue, dimensions: int) -> tuple[Any, ...]:
     cells: list[Any] = [value.period.start, value.period.end_inclusive, value.period.complete]
-    cells += [member for _, member in value.members]
+    # A metric that is unknown altogether has no members to name.
+    cells += [member for _, member in value.members] or [None] * dimensions
     unknown = value.unknown
     cells += [_cell(value.value), value.unit]
     cells += [unknown.code if unknown else None, unknown.reason if unknown else None, value.freshness.status]

@@ -1,0 +1,97 @@
+"""The company's calendar: which period holds a day, which one came before, which are over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from sophia_kit.core.settings import CompanySettings
+from sophia_kit.metrics.value import Grain, Period
+
+__all__ = ["Calendar", "day_is_over", "year_before"]
+
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Periods by fiscal-year start and week start.
+
+    Quarters and years begin with the fiscal year; months are calendar months.
+    """
+
+    fiscal_year_start_month: int = 1
+    week_start: Literal["monday", "sunday"] = "monday"
+
+    @classmethod
+    def of(cls, company: CompanySettings) -> Calendar:
+        return cls(company.fiscal_year_start_month, company.week_start)
+
+    def period(self, grain: Grain, day: date) -> Period:
+        """The period of `grain` that holds `day`."""
+        if grain == "day":
+            return Period(grain, day, day)
+        if grain == "week":
+            back = day.weekday() if self.week_start == "monday" else (day.weekday() + 1) % 7
+            start = day - timedelta(days=back)
+            return Period(grain, start, start + timedelta(days=6))
+        size = _MONTHS[grain]
+        index = day.year * 12 + day.month - 1
+        return _months(grain, index - (index - (self.fiscal_year_start_month - 1)) % size)
+
+    def shift(self, period: Period, count: int) -> Period:
+        """The period `count` periods later; earlier when negative."""
+        if period.grain in ("day", "week"):
+            width = 1 if period.grain == "day" else 7
+            return self.period(period.grain, period.start + timedelta(days=width * count))
+        index = period.start.year * 12 + period.start.month - 1
+        return _months(period.grain, index + _MONTHS[period.grain] * count)
+
+    def prior_year(self, period: Period) -> Period:
+        """The same period a year earlier; 52 weeks earlier for a week; 28 February for a 29th."""
+        if period.grain == "day":
+            return self.period("day", _same_date(period.start, -1))
+        return self.shift(period, {"week": -52, "month": -12, "quarter": -4, "year": -1}[period.grain])
+
+    def months(self, end: date, count: int) -> tuple[Period, ...]:
+        """The last `count` whole calendar months that end on or before `end`, oldest first."""
+        last = self.period("month", end)
+        if last.end_inclusive > end:
+            last = self.shift(last, -1)
+        return tuple(self.shift(last, back) for back in range(1 - count, 1))
+
+
+def year_before(day: date) -> date:
+    """The same date a year earlier; the last day of a month stays the last day of the month."""
+    if (day + timedelta(days=1)).day == 1:
+        return day.replace(year=day.year - 1, day=1) + _to_month_end(day.replace(year=day.year - 1, day=1))
+    return _same_date(day, -1)
+
+
+def day_is_over(day: date, moment: datetime, time_zone: str) -> bool:
+    """Whether `day` has passed in `time_zone` at `moment`; its last second counts as passed.
+
+    The last second: a clock frozen at the end of a day, as the demo company's, stands at 23:59:59.
+    """
+    midnight = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(time_zone))
+    return moment >= midnight.astimezone(UTC) - timedelta(seconds=1)
+
+
+def _months(grain: Grain, first_index: int) -> Period:
+    after = first_index + _MONTHS[grain]
+    start = date(first_index // 12, first_index % 12 + 1, 1)
+    return Period(grain, start, date(after // 12, after % 12 + 1, 1) - timedelta(days=1))
+
+
+def _same_date(day: date, years: int) -> date:
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return day.replace(year=day.year + years, day=28)
+
+
+def _to_month_end(first: date) -> timedelta:
+    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return after - first - timedelta(days=1)

@@ -1,0 +1,254 @@
+"""The catalogue: every metric's definition, read from YAML and checked before anything is asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache, cached_property
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from sqlglot import exp
+
+from sophia_kit.core.errors import UnknownName
+from sophia_kit.metrics.compile import Compiled, Shape, compile_metric
+from sophia_kit.metrics.definition import (
+    KINDS,
+    Aggregate,
+    CohortDefinition,
+    Conversion,
+    Definition,
+    DerivedDefinition,
+    PointInTimeDefinition,
+    RatioDefinition,
+    RowsDefinition,
+    SimpleDefinition,
+)
+from sophia_kit.metrics.expression import ExpressionError, nearest, parse_aggregate, parse_condition, parse_formula
+from sophia_kit.metrics.schema import columns, resolve_path
+from sophia_kit.metrics.source_file import SourceFile
+from sophia_kit.metrics.value import Grain
+
+__all__ = ["PERIOD_NAMES", "Catalogue", "parse_definitions"]
+
+PERIOD_NAMES = ("period_start", "period_end", "next_start", "next_end")
+"""What the filter of a balance may name beside columns: bounds of its period and of the one after."""
+
+
+class Catalogue:
+    """Definitions by name. Made by `load`; iterates over them in order of name."""
+
+    def __init__(self, definitions: Iterable[Definition]) -> None:
+        self._definitions = {definition.name: definition for definition in definitions}
+        self._compiled: dict[tuple[str, Shape], Compiled] = {}
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Catalogue:
+        """Read every `*.yaml` of `folder` (default: the package's own catalogue).
+
+        Raises:
+            DefinitionError: the first mistake, with file, line and hint.
+        """
+        if folder is None:
+            return _packaged()
+        return cls(_read(folder))
+
+    def get(self, name: str) -> Definition:
+        """
+        Raises:
+            UnknownName: no such metric; suggests near names and synonyms.
+        """
+        found = self._definitions.get(name)
+        if found is None:
+            by_synonym = self._by_synonym.get(name.strip().lower())
+            raise UnknownName("metric", name, [by_synonym] if by_synonym else self._definitions)
+        return found
+
+    def __iter__(self) -> Iterator[Definition]:
+        return iter(sorted(self._definitions.values(), key=lambda definition: definition.name))
+
+    def __len__(self) -> int:
+        return len(self._definitions)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._definitions
+
+    def digest(self, definition: Definition) -> str:
+        """sha256 (hex) of the definition, and of those it derives from."""
+        if not isinstance(definition, DerivedDefinition):
+            return definition.digest
+        below = [self.digest(self.get(item.metric)) for item in definition.inputs.values()]
+        return hashlib.sha256("\n".join([definition.digest, *below]).encode()).hexdigest()
+
+    def compile(self, definition: RowsDefinition, shape: Shape) -> Compiled:
+        """The statement for `definition`, compiled once for each shape."""
+        key = (definition.name, shape)
+        found = self._compiled.get(key)
+        if found is None:
+            found = self._compiled[key] = compile_metric(definition, shape)
+        return found
+
+    def rows_below(self, definition: Definition) -> tuple[RowsDefinition, ...]:
+        """The definitions over rows that `definition` stands on; itself when it is one."""
+        if isinstance(definition, RowsDefinition):
+            return (definition,)
+        assert isinstance(definition, DerivedDefinition)
+        found = [row for item in definition.inputs.values() for row in self.rows_below(self.get(item.metric))]
+        return tuple({row.name: row for row in found}.values())
+
+    @cached_property
+    def _by_synonym(self) -> dict[str, str]:
+        return {word.lower(): item.name for item in self for word in (item.label, *item.synonyms)}
+
+
+@cache
+def _packaged() -> Catalogue:
+    return Catalogue(_read(resources.files("sophia_kit.metrics") / "catalogue"))
+
+
+def _read(folder: Traversable) -> list[Definition]:
+    found: dict[str, Definition] = {}
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    sources: dict[str, SourceFile] = {}
+    for file in files:
+        source = SourceFile(f"{folder.name}/{file.name}", file.read_text(encoding="utf-8"))
+        for definition in parse_definitions(source):
+            if definition.name in found:
+                other = sources[definition.name].name
+                raise source.error(
+                    ("metrics", definition.name), f"metric {definition.name!r} is defined twice", f"See {other}."
+                )
+            found[definition.name], sources[definition.name] = definition, source
+    for definition in found.values():
+        _check_inputs(definition, found, sources[definition.name])
+    return list(found.values())
+
+
+def parse_definitions(source: SourceFile) -> list[Definition]:
+    """The definitions of one file: a mapping `metrics` from name to fields.
+
+    Raises:
+        DefinitionError: the first mistake.
+    """
+    content = source.content
+    if not isinstance(content, dict) or not isinstance(content.get("metrics"), dict):
+        raise source.error((), "the file holds no metrics", "Begin it with `metrics:` and a name below it.")
+    for key in content:
+        if key != "metrics":
+            raise source.error((str(key),), f"unknown key {key!r}", "Known: metrics.")
+    return [_definition(source, str(name), fields) for name, fields in content["metrics"].items()]
+
+
+def _definition(source: SourceFile, name: str, fields: Any) -> Definition:
+    where = ("metrics", name)
+    if not isinstance(fields, dict):
+        raise source.error(where, f"{name} has no fields", "Indent its fields below it.")
+    kind = fields.get("kind")
+    if kind not in KINDS:
+        if kind is None:
+            raise source.error(where, "'kind' is missing", f"Known: {', '.join(KINDS)}.")
+        raise source.error((*where, "kind"), f"unknown kind {kind!r}", nearest(str(kind), KINDS))
+    definition = source.validate(KINDS[kind], {"name": name, **fields}, where)
+    if isinstance(definition, RowsDefinition):
+        _check_rows(definition, source, where)
+    return definition
+
+
+def _check_rows(definition: RowsDefinition, source: SourceFile, where: tuple[str, ...]) -> None:
+    def at(*field: str) -> _Located:
+        return _Located(source, (*where, *field))
+
+    with at("base"):
+        known = columns(definition.base)
+    named: dict[tuple[str, ...], str] = {}
+    if isinstance(definition, SimpleDefinition | RatioDefinition):
+        named[("time",)] = definition.time
+    if isinstance(definition, PointInTimeDefinition | CohortDefinition):
+        named |= {("valid", "from"): definition.valid.from_, ("valid", "to"): definition.valid.to}
+    if isinstance(definition, CohortDefinition):
+        named |= {("entity",): definition.entity, ("amount",): definition.amount}
+    rule = definition.currency
+    balance = isinstance(definition, PointInTimeDefinition | CohortDefinition)
+    if isinstance(rule, Conversion):
+        named |= {("currency", "code"): rule.code}
+        named |= {("currency", "amounts", str(index)): name for index, name in enumerate(rule.amounts)}
+        if not (balance and rule.day == "period_end"):
+            named |= {("currency", "day"): rule.day}
+    elif rule is not None:
+        named |= {("currency", "missing_rate"): rule.missing_rate}
+    if rule is None and definition.unit == "money":
+        raise source.error((*where, "unit"), "money without a currency rule", "Add currency: {amounts, code, day}.")
+    for field, column in named.items():
+        if column not in known:
+            message = f"unknown column {column!r} of {definition.base}"
+            raise source.error((*where, *field), message, nearest(column, known))
+    for name, path in definition.dimensions.items():
+        with at("dimensions", name):
+            resolved = resolve_path(definition.base, path)
+            if isinstance(definition, CohortDefinition) and resolved.first_column != definition.entity:
+                raise ExpressionError(
+                    f"{path!r} isn't a property of {definition.entity}",
+                    "A cohort's dimension must stay the same while its rows change: reach it over the entity.",
+                )
+    period_names: tuple[str, ...] = PERIOD_NAMES if isinstance(definition, PointInTimeDefinition) else ()
+    if definition.filter is not None:
+        with at("filter"):
+            parse_condition(definition.filter, (*known, *period_names))
+    if isinstance(definition, SimpleDefinition | PointInTimeDefinition):
+        with at("expression"):
+            parse_aggregate(definition.expression, known)
+    if isinstance(definition, RatioDefinition):
+        for part in ("numerator", "denominator"):
+            aggregate: Aggregate = getattr(definition, part)
+            with at(part, "expression"):
+                _check_single(parse_aggregate(aggregate.expression, known))
+            if aggregate.filter is not None:
+                with at(part, "filter"):
+                    parse_condition(aggregate.filter, known)
+
+
+def _check_single(tree: exp.Expression) -> None:
+    if not isinstance(tree, exp.Sum | exp.Count | exp.Avg | exp.Min | exp.Max):
+        raise ExpressionError("a ratio's part is one aggregate", "Say e.g. sum(amount), and its filter beside it.")
+
+
+def _check_inputs(definition: Definition, known: dict[str, Definition], source: SourceFile) -> None:
+    if not isinstance(definition, DerivedDefinition):
+        return
+    where = ("metrics", definition.name)
+    with _Located(source, (*where, "expression")):
+        parse_formula(definition.expression, definition.inputs)
+    for name, item in definition.inputs.items():
+        target = known.get(item.metric)
+        path = (*where, "inputs", name, "metric")
+        if target is None:
+            raise source.error(path, f"unknown metric {item.metric!r}", nearest(item.metric, known))
+        if isinstance(target, DerivedDefinition):
+            raise source.error(
+                path, f"{item.metric} is derived itself", "Derive from metrics over rows, so that no circle arises."
+            )
+        needed: tuple[Grain, ...] = ("month",) if item.window is not None else definition.grains
+        for grain in needed:
+            if grain not in target.grains:
+                raise source.error(path, f"{item.metric} has no grain {grain!r}", f"Known: {', '.join(target.grains)}.")
+    for dimension in definition.dimensions:
+        for name, item in definition.inputs.items():
+            if dimension not in known[item.metric].dimensions:
+                place = (*where, "dimensions", dimension)
+                raise source.error(place, f"input {name} has no dimension {dimension!r}", "All inputs need it.")
+
+
+class _Located:
+    """Turns an ExpressionError inside it into a DefinitionError at its place."""
+
+    def __init__(self, source: SourceFile, where: tuple[str, ...]) -> None:
+        self._source, self._where = source, where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ExpressionError):
+            raise self._source.error(self._where, str(error), error.hint) from None

@@ -1,0 +1,309 @@
+"""From periods and members to exact numbers: runs the statements, and says why where there is no number."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from sophia_kit.core.errors import UnknownName
+from sophia_kit.metrics.calendar import Calendar, day_is_over, year_before
+from sophia_kit.metrics.catalogue import Catalogue
+from sophia_kit.metrics.compile import Compiled, Shape, compile_members
+from sophia_kit.metrics.definition import (
+    CohortDefinition,
+    Definition,
+    DerivedDefinition,
+    Input,
+    PointInTimeDefinition,
+    RatioDefinition,
+    RowsDefinition,
+    SimpleDefinition,
+)
+from sophia_kit.metrics.expression import evaluate_formula, parse_formula
+from sophia_kit.metrics.value import Period, Unknown
+from sophia_kit.warehouse import TableFreshness, model_references
+
+if TYPE_CHECKING:
+    from sophia_kit.warehouse import Warehouse
+
+__all__ = ["RATES_TABLE", "Cell", "Cells", "Members", "Reader", "tables_of"]
+
+RATES_TABLE = "fx_rates"
+_NAMED_RATES = 3
+
+Members = tuple[str, ...]
+Filters = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number or the reason why there is none, and how many rows it stands on."""
+
+    value: Fraction | None
+    unknown: Unknown | None
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A metric's numbers by period and members.
+
+    `absent` is what a period answers for members that have no rows in it.
+    """
+
+    found: Mapping[tuple[Period, Members], Cell]
+    absent: Mapping[Period, Cell]
+
+    def at(self, period: Period, members: Members) -> Cell:
+        cell = self.found.get((period, members))
+        return self.absent[period] if cell is None else cell
+
+    def members(self) -> set[Members]:
+        return {members for _, members in self.found}
+
+
+@dataclass(slots=True)
+class _Known:
+    """What never changes about an open snapshot, asked once."""
+
+    freshness: dict[str, TableFreshness]
+    first_days: dict[str, date | None] = field(default_factory=dict)
+
+
+_known: WeakKeyDictionary[Warehouse, _Known] = WeakKeyDictionary()
+_known_guard = threading.Lock()
+
+
+def tables_of(views: Iterable[str]) -> tuple[str, ...]:
+    """The raw tables below canonical views, without their schema, in order of name."""
+    below = {table for view in views for table in model_references()[view]}
+    return tuple(sorted(table.removeprefix("raw.") for table in below if table.startswith("raw.")))
+
+
+class Reader:
+    """Evaluates definitions on one snapshot, for one day, and keeps what it ran.
+
+    Attributes:
+        statements: what ran, with what was bound, in order.
+        views: the canonical views read so far.
+    """
+
+    def __init__(self, warehouse: Warehouse, catalogue: Catalogue, calendar: Calendar, day: date) -> None:
+        self.statements: list[tuple[str, dict[str, Any]]] = []
+        self.views: dict[str, None] = {}
+        self._warehouse = warehouse
+        self._catalogue = catalogue
+        self._calendar = calendar
+        self._day = day
+        with _known_guard:
+            known = _known.get(warehouse)
+            if known is None:
+                known = _known[warehouse] = _Known(warehouse.freshness())
+        self._snapshot = known
+
+    @property
+    def freshness(self) -> dict[str, TableFreshness]:
+        return self._snapshot.freshness
+
+    def run(self, sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Run a statement and keep it as evidence."""
+        self.statements.append((sql, params))
+        return self._warehouse.query(sql, params).frame.to_dicts()
+
+    def first_day(self, definition: Definition) -> date | None:
+        """The first day that the metric's rows know of; None when there are no rows. Never loaded counts as such."""
+        days = [self._first_day(row) for row in self._catalogue.rows_below(definition)]
+        known = [day for day in days if day is not None]
+        return max(known) if len(known) == len(days) else None
+
+    def cells(self, definition: Definition, by: Members, filters: Filters, periods: Sequence[Period]) -> Cells:
+        """The metric's numbers for `periods`, which are distinct and of one grain."""
+        if isinstance(definition, DerivedDefinition):
+            return self._derived(definition, by, filters, periods)
+        assert isinstance(definition, RowsDefinition)
+        return self._rows(definition, by, filters, periods)
+
+    def _rows(self, definition: RowsDefinition, by: Members, filters: Filters, periods: Sequence[Period]) -> Cells:
+        shape = Shape(by, tuple(name for name, _ in filters))
+        if isinstance(definition, SimpleDefinition | RatioDefinition):
+            shape = replace(shape, single=len(periods) == 1)
+        compiled = self._catalogue.compile(definition, shape)
+        self.views |= dict.fromkeys(compiled.views)
+        absent: dict[Period, Cell] = {}
+        asked: list[Period] = []
+        for period in periods:
+            why = self._unanswerable(definition, compiled, period)
+            absent[period] = Cell(None, why) if why else self._empty(definition, compiled, period)
+            if why is None:
+                asked.append(period)
+        if not asked:
+            return Cells({}, absent)
+        if shape.single != (len(asked) == 1) and isinstance(definition, SimpleDefinition | RatioDefinition):
+            compiled = self._catalogue.compile(definition, replace(shape, single=len(asked) == 1))
+        rows = self.run(compiled.sql, self._params(compiled, asked, filters))
+        by_start = {period.start: period for period in asked}
+        found: dict[tuple[Period, Members], Cell] = {}
+        for row in rows:
+            if row["row_count"]:
+                members = tuple(row[f"dim_{index}"] for index in range(len(by)))
+                found[by_start[row["period_start"]], members] = _cell(definition, row)
+        if filters and not found:
+            self._check_members(definition, filters)
+        return Cells(found, absent)
+
+    def _derived(
+        self, definition: DerivedDefinition, by: Members, filters: Filters, periods: Sequence[Period]
+    ) -> Cells:
+        inputs = {name: self._input(item, by, filters, periods) for name, item in definition.inputs.items()}
+        members = {key for cells in inputs.values() for key in cells.members()}
+        formula = parse_formula(definition.expression, definition.inputs)
+
+        def compute(period: Period, key: Members) -> Cell:
+            cells = {name: cells.at(period, key) for name, cells in inputs.items()}
+            for name, cell in cells.items():
+                if cell.unknown is not None:
+                    label = self._catalogue.get(definition.inputs[name].metric).label
+                    reason = cell.unknown.reason
+                    return Cell(None, Unknown(cell.unknown.code, f"{label} is unknown: {reason}"))
+            values = {name: cell.value for name, cell in cells.items() if cell.value is not None}
+            try:
+                number = evaluate_formula(formula, values)
+            except ZeroDivisionError:
+                return Cell(None, Unknown("no_rows", f"{definition.label} has nothing to divide by in {period.label}."))
+            return Cell(number, None, sum(cell.rows for cell in cells.values()))
+
+        found = {(period, key): compute(period, key) for period in periods for key in members}
+        return Cells(found, {period: compute(period, ()) for period in periods})
+
+    def _input(self, item: Input, by: Members, filters: Filters, periods: Sequence[Period]) -> Cells:
+        definition = self._catalogue.get(item.metric)
+        if item.window is None:
+            moved = {period: self._calendar.shift(period, item.offset) if item.offset else period for period in periods}
+            cells = self.cells(definition, by, filters, list(moved.values()))
+            found = {
+                (period, key): cells.found[there, key]
+                for period, there in moved.items()
+                for key in cells.members()
+                if (there, key) in cells.found
+            }
+            return Cells(found, {period: cells.absent[there] for period, there in moved.items()})
+        months = {period: self._calendar.months(self._end(period), item.window) for period in periods}
+        every = sorted({month for window in months.values() for month in window}, key=lambda month: month.start)
+        cells = self.cells(definition, by, filters, every)
+        keys = cells.members()
+        found = {(p, key): _window(definition, item, cells, months[p], key) for p in periods for key in keys}
+        return Cells(found, {p: _window(definition, item, cells, months[p], ()) for p in periods})
+
+    def _unanswerable(self, definition: RowsDefinition, compiled: Compiled, period: Period) -> Unknown | None:
+        needed = [table for table in tables_of(compiled.views) if table != RATES_TABLE]
+        for table in needed:
+            state = self.freshness.get(table)
+            if state is None or state.last_success_at is None:
+                system = f" ({state.source_system})" if state else ""
+                return Unknown("not_loaded", f"{table} was never loaded: its source{system} hasn't delivered it.")
+        first = self._first_day(definition)
+        if first is None:
+            return Unknown("no_rows", f"{definition.base} was loaded, but holds no rows.")
+        begins = f"{definition.base} begins on {first}"
+        if period.end_inclusive < first:
+            return Unknown("before_data", f"{begins}, after {period.label}.")
+        if isinstance(definition, CohortDefinition) and year_before(self._end(period)) < first:
+            return Unknown("before_data", f"{begins}; {year_before(self._end(period))} is needed.")
+        if definition.base_grain == "month" and not period.complete:
+            return Unknown("unfinished", f"{definition.label} is known when its month has ended.")
+        return None
+
+    def _empty(self, definition: RowsDefinition, compiled: Compiled, period: Period) -> Cell:
+        """What no rows mean: a true zero where the tables cover the period and nothing is a number."""
+        base = tables_of(compiled.views[:1])
+        for table in base:
+            loaded = self.freshness[table].last_success_at if table in self.freshness else None
+            if table != RATES_TABLE and (
+                loaded is None or not day_is_over(self._end(period), loaded, self._warehouse.time_zone)
+            ):
+                reason = f"{table} has no rows for {period.label} and was last loaded before it ended."
+                return Cell(None, Unknown("not_covered", reason))
+        if definition.additive == "none":
+            return Cell(None, Unknown("no_rows", f"{definition.label} has no rows in {period.label}."))
+        return Cell(Fraction(0), None)
+
+    def _params(self, compiled: Compiled, periods: Sequence[Period], filters: Filters) -> dict[str, Any]:
+        ends = [self._end(period) for period in periods]
+        given: dict[str, Any] = {
+            "starts": [period.start for period in periods],
+            "ends": ends,
+            "first_day": periods[0].start,
+            "last_day": ends[0],
+            "currency": self._warehouse.currency,
+        }
+        if "openings" in compiled.parameters:
+            given["openings"] = [year_before(end) for end in ends]
+        if "next_starts" in compiled.parameters:
+            after = [self._calendar.shift(period, 1) for period in periods]
+            given["next_starts"] = [period.start for period in after]
+            given["next_ends"] = [period.end_inclusive for period in after]
+        bound = {name: value for name, value in given.items() if name in compiled.parameters}
+        return bound | {f"filter_{index}": list(members) for index, (_, members) in enumerate(filters)}
+
+    def _end(self, period: Period) -> date:
+        """The last day that counts: rows after the day asked about don't belong to an unfinished period."""
+        return period.end_inclusive if period.complete else min(period.end_inclusive, self._day)
+
+    def _first_day(self, definition: RowsDefinition) -> date | None:
+        if isinstance(definition, PointInTimeDefinition | CohortDefinition):
+            column = definition.valid.from_
+        else:
+            assert isinstance(definition, SimpleDefinition | RatioDefinition)
+            column = definition.time
+        key = f"{definition.base}.{column}"
+        days = self._snapshot.first_days
+        if key not in days:
+            sql = f"SELECT min({column}) FROM {definition.base}"  # noqa: S608  # both checked against the schema
+            days[key] = self._warehouse.query(sql).frame.item()
+        return days[key]
+
+    def _check_members(self, definition: RowsDefinition, filters: Filters) -> None:
+        for dimension, members in filters:
+            known = self._warehouse.query(compile_members(definition, dimension).sql).frame["member"].to_list()
+            for member in members:
+                if member not in known:
+                    raise UnknownName(dimension, member, known)
+
+
+def _cell(definition: RowsDefinition, row: Mapping[str, Any]) -> Cell:
+    rows = int(row["row_count"])
+    if row["missing_rates"]:
+        return Cell(None, _missing_rate(sorted(set(row["missing_rates"]))), rows)
+    value = row["value"]
+    if isinstance(definition, RatioDefinition | CohortDefinition):
+        denominator = row["denominator"]
+        if not denominator:
+            return Cell(None, Unknown("no_rows", f"{definition.label} has nothing to divide by."), rows)
+        return Cell(Fraction(value or 0) / Fraction(denominator), None, rows)
+    if value is None:
+        return Cell(None, Unknown("no_rows", f"None of the rows carries what {definition.label} adds up."), rows)
+    return Cell(Fraction(value), None, rows)
+
+
+def _missing_rate(texts: Sequence[str]) -> Unknown:
+    more = f" and {len(texts) - _NAMED_RATES} more" if len(texts) > _NAMED_RATES else ""
+    return Unknown(
+        "missing_rate",
+        f"No exchange rate for {', '.join(texts[:_NAMED_RATES])}{more}, nor for the five days before.",
+    )
+
+
+def _window(definition: Definition, item: Input, cells: Cells, months: Sequence[Period], key: Members) -> Cell:
+    total, rows = Fraction(0), 0
+    for month in months:
+        cell = cells.at(month, key)
+        if cell.value is None or not cell.rows:
+            why = f": {cell.unknown.reason}" if cell.unknown else ", which has no rows."
+            return Cell(None, Unknown("missing_month", f"{definition.label} is unknown for {month.label}{why}"))
+        total, rows = total + cell.value, rows + cell.rows
+    return Cell(total / len(months) if item.combine == "average" else total, None, rows)

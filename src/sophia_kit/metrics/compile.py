@@ -1,0 +1,289 @@
+"""From a definition to SQL: one statement for all periods asked, its values bound as parameters.
+
+Every statement returns `period_start`, one column `dim_<n>` for each dimension, `value`, `denominator` (NULL
+where the kind has none), `row_count` and `missing_rates` (a list of texts `EUR on 2025-03-31`, or NULL).
+"""
+
+# ruff: noqa: S608  # names come from checked definitions, values are bound
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+
+from sophia_kit.metrics.definition import (
+    CohortDefinition,
+    Conversion,
+    Converted,
+    PointInTimeDefinition,
+    RatioDefinition,
+    RowsDefinition,
+    SimpleDefinition,
+)
+from sophia_kit.metrics.expression import parse_aggregate, parse_condition
+from sophia_kit.metrics.schema import Path, columns, resolve_path
+from sophia_kit.metrics.value import NOT_SET
+
+__all__ = ["FX_VIEW", "Compiled", "Shape", "compile_members", "compile_metric"]
+
+DIALECT = "duckdb"
+FX_VIEW = "fx_daily"
+# Wide enough for sums of amounts (two places) times rates (eight places).
+_NUMBER = "DECIMAL(38, 10)"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What makes two queries of one metric the same statement.
+
+    Attributes:
+        by: dimensions grouped by; `filters`: dimensions restricted.
+        single: whether one period is asked: it needs no join with the list of periods.
+    """
+
+    by: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A statement, the canonical views it reads, and the names of its parameters."""
+
+    sql: str
+    views: tuple[str, ...]
+    parameters: frozenset[str]
+
+
+def compile_metric(definition: RowsDefinition, shape: Shape) -> Compiled:
+    """The statement for `definition` in DuckDB's dialect.
+
+    Parameters: `starts`, `ends` (lists of DATE; `first_day`, `last_day` where `shape.single`), `openings` (cohorts),
+    `next_starts`, `next_ends` (filters that name them), `currency`, and `filter_<n>` (lists of VARCHAR).
+    """
+    builder = _Builder(definition, shape)
+    if isinstance(definition, PointInTimeDefinition):
+        sql = _balance(builder, definition)
+    elif isinstance(definition, CohortDefinition):
+        sql = _cohort(builder, definition)
+    else:
+        assert isinstance(definition, SimpleDefinition | RatioDefinition)
+        sql = _flow(builder, definition)
+    tree = sqlglot.parse_one(sql, dialect=DIALECT)
+    named = {node.name for node in tree.find_all(exp.Placeholder)}
+    return Compiled(tree.sql(dialect=DIALECT, pretty=True), tuple(builder.views), frozenset(named))
+
+
+class _Builder:
+    """Joins, dimensions, filters and conversion, which all kinds share."""
+
+    def __init__(self, definition: RowsDefinition, shape: Shape) -> None:
+        self.definition = definition
+        self.shape = shape
+        self.views: dict[str, None] = {definition.base: None}
+        self._joins: dict[tuple[str, ...], str] = {}
+        self._join_sql: list[str] = []
+        self.dimensions = [self._dimension(name) for name in shape.by]
+        self._filters = [self._dimension(name) for name in shape.filters]
+        if isinstance(definition.currency, Conversion):
+            self.views[FX_VIEW] = None
+
+    def joins(self, rate_day: str | None) -> str:
+        """The joins; `rate_day` is the SQL of the day whose rate converts, None when nothing is converted."""
+        rule = self.definition.currency
+        lines = list(self._join_sql)
+        if isinstance(rule, Conversion) and rate_day is not None:
+            lines.insert(
+                0,
+                f"LEFT JOIN {FX_VIEW} AS fx ON fx.from_currency = base.{rule.code} "
+                f"AND fx.to_currency = $currency AND fx.day = {rate_day}",
+            )
+        return "\n".join(lines)
+
+    def missing(self, rate_day: str, condition: str = "TRUE") -> str:
+        """SQL of the distinct rates that are lacking among rows where `condition` holds."""
+        rule = self.definition.currency
+        if isinstance(rule, Converted):
+            name = f"base.{rule.missing_rate}"
+            return f"array_agg(DISTINCT {name}) FILTER (WHERE {name} IS NOT NULL AND {condition})"
+        if isinstance(rule, Conversion):
+            given = " OR ".join(f"base.{name} IS NOT NULL" for name in rule.amounts)
+            return (
+                f"array_agg(DISTINCT coalesce(base.{rule.code}, 'an amount without a currency') || ' on ' || "
+                f"CAST({rate_day} AS VARCHAR)) FILTER (WHERE base.{rule.code} IS DISTINCT FROM $currency "
+                f"AND fx.rate IS NULL AND ({given}) AND {condition})"
+            )
+        return "NULL"
+
+    def amount(self, name: str) -> str:
+        """SQL of a column, converted where it is an amount."""
+        rule = self.definition.currency
+        if isinstance(rule, Conversion) and name in rule.amounts:
+            return f"CASE WHEN base.{rule.code} = $currency THEN base.{name} ELSE base.{name} * fx.rate END"
+        return f"base.{name}"
+
+    def render(self, tree: exp.Expression, replaced: dict[str, str] | None = None) -> str:
+        """An expression's SQL with its columns qualified, amounts converted, names in `replaced` put in."""
+
+        def place(node: exp.Expression) -> exp.Expression:
+            if not isinstance(node, exp.Column) or node.table:
+                return node
+            sql = (replaced or {}).get(node.name) or self.amount(node.name)
+            return (
+                exp.paren(sqlglot.parse_one(sql, dialect=DIALECT), copy=False)
+                if " " in sql
+                else exp.column(*reversed(sql.split(".")))
+            )
+
+        return _columns_replaced(tree, place).sql(dialect=DIALECT)
+
+    def condition(self, text: str | None, replaced: dict[str, str] | None = None) -> str:
+        if text is None:
+            return "TRUE"
+        known = (*columns(self.definition.base), *(replaced or {}))
+        return f"({self.render(parse_condition(text, known), replaced)})"
+
+    def aggregate(self, text: str) -> str:
+        return self.render(parse_aggregate(text, columns(self.definition.base)))
+
+    def where(self, *conditions: str) -> str:
+        asked = [f"list_contains($filter_{index}, {sql})" for index, sql in enumerate(self._filters)]
+        return " AND ".join([*conditions, *asked])
+
+    def grouped(self, *first: str) -> tuple[str, str]:
+        """The select list of groups, and the GROUP BY list."""
+        names = [f"dim_{index}" for index in range(len(self.dimensions))]
+        selected = [*first, *(f"{sql} AS {name}" for sql, name in zip(self.dimensions, names, strict=True))]
+        return "".join(f"{item}, " for item in selected), ", ".join([*first, *self.dimensions])
+
+    def _dimension(self, name: str) -> str:
+        path = resolve_path(self.definition.base, self.definition.dimensions[name])
+        return f"coalesce(CAST({self._reach(path)}.{path.column} AS VARCHAR), '{NOT_SET}')"
+
+    def _reach(self, path: Path) -> str:
+        here = "base"
+        for end in range(1, len(path.hops) + 1):
+            route = tuple(f"{hop.column}.{hop.view}" for hop in path.hops[:end])
+            hop = path.hops[end - 1]
+            if route not in self._joins:
+                alias = f"{hop.view}_{len(self._joins)}"
+                self._joins[route] = alias
+                self._join_sql.append(f"LEFT JOIN {hop.view} AS {alias} ON {alias}.source_id = {here}.{hop.column}")
+                self.views[hop.view] = None
+            here = self._joins[route]
+        return here
+
+
+def _columns_replaced(tree: exp.Expression, place: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
+    result = tree.copy().transform(place)
+    assert isinstance(result, exp.Expression)
+    return result
+
+
+def _flow(builder: _Builder, definition: SimpleDefinition | RatioDefinition) -> str:
+    time = f"base.{definition.time}"
+    rule = definition.currency
+    rate_day = f"base.{rule.day}" if isinstance(rule, Conversion) else time
+    if isinstance(definition, RatioDefinition):
+        value, denominator = (
+            f"{builder.aggregate(part.expression)} FILTER (WHERE {builder.condition(part.filter)})"
+            for part in (definition.numerator, definition.denominator)
+        )
+        denominator = f"CAST({denominator} AS {_NUMBER})"
+    else:
+        value, denominator = builder.aggregate(definition.expression), f"CAST(NULL AS {_NUMBER})"
+    own = builder.condition(definition.filter)
+    if builder.shape.single:
+        groups, by = builder.grouped()
+        head, source = "", "$first_day AS period_start"
+        where = builder.where(f"{time} BETWEEN $first_day AND $last_day", own)
+        spine = ""
+    else:
+        groups, by = builder.grouped("days.period_start")
+        head = (
+            "WITH periods AS (SELECT unnest($starts) AS period_start, unnest($ends) AS period_end), "
+            "days AS (SELECT period_start, CAST(unnest(generate_series(period_start, period_end, INTERVAL 1 DAY)) "
+            "AS DATE) AS day FROM periods)"
+        )
+        source, spine = "", f"JOIN days ON days.day = {time}"
+        where = builder.where(own)
+    first = f"{source}, " if source else ""
+    return (
+        f"{head} SELECT {first}{groups}CAST({value} AS {_NUMBER}) AS value, {denominator} AS denominator, "
+        f"count(*) AS row_count, {builder.missing(rate_day)} AS missing_rates "
+        f"FROM {definition.base} AS base {spine} {builder.joins(rate_day)} WHERE {where}"
+        + (f" GROUP BY {by}" if by else "")
+    )
+
+
+_BALANCE_PERIODS = {
+    "period_start": "periods.period_start",
+    "period_end": "periods.period_end",
+    "next_start": "periods.next_start",
+    "next_end": "periods.next_end",
+}
+
+
+def _balance(builder: _Builder, definition: PointInTimeDefinition) -> str:
+    valid, rule = definition.valid, definition.currency
+    rate_day = "periods.period_end"
+    if isinstance(rule, Conversion) and rule.day != "period_end":
+        rate_day = f"base.{rule.day}"
+    own = builder.condition(definition.filter, _BALANCE_PERIODS)
+    listed = ["unnest($starts) AS period_start", "unnest($ends) AS period_end"]
+    if "periods.next_" in own:
+        listed += ["unnest($next_starts) AS next_start", "unnest($next_ends) AS next_end"]
+    groups, by = builder.grouped("periods.period_start")
+    in_force = _in_force("base", valid.from_, valid.to, "periods.period_end")
+    return (
+        f"WITH periods AS (SELECT {', '.join(listed)}) SELECT {groups}"
+        f"CAST({builder.aggregate(definition.expression)} AS {_NUMBER}) AS value, "
+        f"CAST(NULL AS {_NUMBER}) AS denominator, count(*) AS row_count, "
+        f"{builder.missing(rate_day)} AS missing_rates "
+        f"FROM periods JOIN {definition.base} AS base ON {in_force} "
+        f"{builder.joins(rate_day)} WHERE {builder.where(own)} GROUP BY {by}"
+    )
+
+
+def _cohort(builder: _Builder, definition: CohortDefinition) -> str:
+    valid = definition.valid
+    rate_day = "periods.period_end"
+    then = _in_force("base", valid.from_, valid.to, "periods.opening_day")
+    now = _in_force("base", valid.from_, valid.to, "periods.period_end")
+    amount = builder.amount(definition.amount)
+    groups, by = builder.grouped("periods.period_start", f"base.{definition.entity}")
+    names = [f"dim_{index}" for index in range(len(builder.dimensions))]
+    outer = "".join(f"{name}, " for name in names)
+    return (
+        "WITH periods AS (SELECT unnest($starts) AS period_start, unnest($ends) AS period_end, "
+        "unnest($openings) AS opening_day), "
+        f"balances AS (SELECT {groups}"
+        f"sum(CASE WHEN {then} THEN base.{definition.amount} ELSE 0 END) AS held, "
+        f"sum(CASE WHEN {then} THEN {amount} ELSE 0 END) AS opening, "
+        f"sum(CASE WHEN {now} THEN {amount} ELSE 0 END) AS closing, "
+        f"{builder.missing(rate_day, f'(({then}) OR ({now}))')} AS missing_rates "
+        f"FROM periods JOIN {definition.base} AS base ON base.{valid.from_} <= periods.period_end "
+        f"AND (base.{valid.to} IS NULL OR base.{valid.to} > periods.opening_day) "
+        f"{builder.joins(rate_day)} WHERE {builder.where(builder.condition(definition.filter))} GROUP BY {by}) "
+        f"SELECT period_start, {outer}CAST(sum(closing) AS {_NUMBER}) AS value, "
+        f"CAST(sum(opening) AS {_NUMBER}) AS denominator, count(*) AS row_count, "
+        "flatten(array_agg(missing_rates) FILTER (WHERE missing_rates IS NOT NULL)) AS missing_rates "
+        f"FROM balances WHERE held > 0 GROUP BY {', '.join(['period_start', *names])}"
+    )
+
+
+def _in_force(alias: str, first: str, end: str, day: str) -> str:
+    return f"{alias}.{first} <= {day} AND ({alias}.{end} IS NULL OR {alias}.{end} > {day})"
+
+
+def compile_members(definition: RowsDefinition, dimension: str) -> Compiled:
+    """The statement that lists a dimension's members (column `member`), whatever the period."""
+    builder = _Builder(definition, Shape(by=(dimension,)))
+    sql = (
+        f"SELECT DISTINCT {builder.dimensions[0]} AS member FROM {definition.base} AS base "
+        f"{builder.joins(None)} ORDER BY member"
+    )
+    return Compiled(sqlglot.parse_one(sql, dialect=DIALECT).sql(dialect=DIALECT), tuple(builder.views), frozenset())

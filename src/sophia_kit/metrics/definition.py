@@ -1,0 +1,203 @@
+"""What a metric's definition holds. docs/metrics.md describes the fields for people who write one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sophia_kit.metrics.value import Format, Grain
+
+__all__ = [
+    "KINDS",
+    "Aggregate",
+    "CohortDefinition",
+    "Conversion",
+    "Converted",
+    "Definition",
+    "DerivedDefinition",
+    "Input",
+    "PointInTimeDefinition",
+    "RatioDefinition",
+    "RowsDefinition",
+    "SimpleDefinition",
+    "Target",
+    "Validity",
+]
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Text = Annotated[str, Field(min_length=1)]
+Additivity = Literal["full", "dimensions", "none"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
+
+
+class Validity(_Part):
+    """Columns between which a row is in force: from its first day (inclusive) to `to` (exclusive, or NULL)."""
+
+    from_: Name = Field(alias="from")
+    to: Name
+
+
+class Aggregate(_Part):
+    """An aggregate with a filter of its own."""
+
+    expression: Text
+    filter: Text | None = None
+
+
+class Conversion(_Part):
+    """Amount columns, the column with their currency, and the day whose rate converts them.
+
+    `day` is a DATE column, or `period_end` for balances.
+    """
+
+    amounts: Annotated[tuple[Name, ...], Field(min_length=1)]
+    code: Name
+    day: Name
+
+
+class Converted(_Part):
+    """The view converts by itself and says in this column which rate it lacked."""
+
+    missing_rate: Name
+
+
+class Target(_Part):
+    """A plan by month, or a constant.
+
+    `unit` guards a constant amount: a company that reports in another currency has no such target.
+    `combine` says what a period of several months is held against: the sum of its plans or the last one.
+    """
+
+    plan: Name | None = None
+    value: Decimal | None = None
+    unit: Text | None = None
+    combine: Literal["sum", "last"] = "last"
+
+    @model_validator(mode="after")
+    def _one(self) -> Target:
+        if (self.plan is None) == (self.value is None):
+            raise ValueError("give either plan or value")
+        return self
+
+
+class Input(_Part):
+    """A metric that another derives from.
+
+    `offset` counts periods forward. `window` counts whole months up to the period's end; `combine` says what is
+    made of them, and a month without rows makes the result unknown.
+    """
+
+    metric: Name
+    offset: int = 0
+    window: Annotated[int, Field(ge=1, le=36)] | None = None
+    combine: Literal["sum", "average"] | None = None
+
+    @model_validator(mode="after")
+    def _window_combines(self) -> Input:
+        if (self.window is None) != (self.combine is None):
+            raise ValueError("window and combine belong together")
+        if self.window is not None and self.offset:
+            raise ValueError("a window has no offset")
+        return self
+
+
+class Definition(_Part):
+    """What all kinds share.
+
+    Attributes:
+        source: whose definition this is.
+        additive: `full` when values add up over time and dimensions, `dimensions` when over dimensions alone
+            (a balance), `none` when a total has to be computed anew.
+        golden: the name of the independent computation that the tests hold it against.
+        base_grain: `month` when the base has one row a month: an unfinished month is then unknown.
+    """
+
+    name: Name
+    label: Text
+    description: Text
+    source: Text
+    owner: Text
+    kind: str
+    unit: Literal["money", "ratio", "count", "fte", "multiple"]
+    format: Format
+    higher_is_better: bool | None
+    additive: Additivity
+    grains: Annotated[tuple[Grain, ...], Field(min_length=1)]
+    dimensions: dict[Name, Text] = {}
+    target: Target | None = None
+    synonyms: Annotated[tuple[Text, ...], Field(min_length=1)]
+    golden: Name
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of the definition's canonical JSON."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+class RowsDefinition(Definition):
+    """A metric computed from the rows of one canonical view."""
+
+    base: Name
+    filter: Text | None = None
+    currency: Conversion | Converted | None = None
+    base_grain: Literal["day", "month"] = "day"
+
+
+class SimpleDefinition(RowsDefinition):
+    """An aggregate over the rows whose `time` lies in the period."""
+
+    kind: Literal["simple"]
+    time: Name
+    expression: Text
+
+
+class RatioDefinition(RowsDefinition):
+    """One aggregate over another, both over the rows whose `time` lies in the period."""
+
+    kind: Literal["ratio"]
+    time: Name
+    numerator: Aggregate
+    denominator: Aggregate
+
+
+class PointInTimeDefinition(RowsDefinition):
+    """An aggregate over the rows in force on the period's last day."""
+
+    kind: Literal["point_in_time"]
+    valid: Validity
+    expression: Text
+
+
+class CohortDefinition(RowsDefinition):
+    """What those who had a balance `lookback_months` ago have now, over what they had then."""
+
+    kind: Literal["cohort"]
+    valid: Validity
+    entity: Name
+    amount: Name
+    lookback_months: Literal[12]
+
+
+class DerivedDefinition(Definition):
+    """Arithmetic over other metrics."""
+
+    kind: Literal["derived"]
+    inputs: Annotated[dict[Name, Input], Field(min_length=1)]
+    expression: Text
+
+
+KINDS: dict[str, type[Definition]] = {
+    "simple": SimpleDefinition,
+    "ratio": RatioDefinition,
+    "point_in_time": PointInTimeDefinition,
+    "cohort": CohortDefinition,
+    "derived": DerivedDefinition,
+}

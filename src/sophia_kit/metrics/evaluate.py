@@ -1,0 +1,233 @@
+"""The one function that answers a metric query."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from sophia_kit.core.clock import Clock, company_day
+from sophia_kit.core.errors import InputError, UnknownName
+from sophia_kit.metrics.calendar import Calendar, day_is_over
+from sophia_kit.metrics.cells import RATES_TABLE, Cell, Members, Reader, tables_of
+from sophia_kit.metrics.format import display_value
+from sophia_kit.metrics.query import MetricQuery
+from sophia_kit.metrics.targets import Targets
+from sophia_kit.metrics.value import (
+    Comparison,
+    ComparisonKind,
+    Freshness,
+    Grain,
+    MetricResult,
+    MetricValue,
+    Period,
+    Provenance,
+    Unknown,
+)
+
+if TYPE_CHECKING:
+    from sophia_kit.metrics.catalogue import Catalogue
+    from sophia_kit.metrics.definition import Definition
+    from sophia_kit.warehouse import Warehouse
+
+__all__ = ["COMPARISONS", "check_query", "evaluate", "periods_asked", "unit_of"]
+
+COMPARISONS: tuple[ComparisonKind, ...] = ("prior_period", "prior_year", "target")
+_MOST_PERIODS = 400
+_EXACT = Context(prec=38)
+
+
+def evaluate(
+    warehouse: Warehouse,
+    catalogue: Catalogue,
+    query: MetricQuery,
+    clock: Clock,
+    calendar: Calendar = Calendar(),  # noqa: B008  # frozen
+) -> MetricResult:
+    """Answer `query` from the warehouse's snapshot.
+
+    The values stand in order of period, then of members; every period carries every member that has rows in any
+    of them.
+
+    Raises:
+        UnknownName: no such metric, dimension, grain, comparison or dimension member; suggests near ones.
+        InputError: the day lies in the future or before the data begins, or no periods are asked for.
+    """
+    definition = catalogue.get(query.metric)
+    grain = check_query(definition, query)
+    today = company_day(clock.now(), warehouse.time_zone)
+    if query.day > today:
+        raise InputError(f"{query.day} has not come yet: today is {today}.", hint=f"Ask for a day up to {today}.")
+    reader = Reader(warehouse, catalogue, calendar, query.day)
+    first = reader.first_day(definition)
+    if first is not None and query.day < first:
+        raise InputError(
+            f"{query.metric} has no data on {query.day}: its data begins on {first}.",
+            hint=f"Ask for a day from {first} on.",
+        )
+    over = day_is_over(query.day, clock.now(), warehouse.time_zone)
+    asked = periods_asked(calendar, grain, query, day_over=over)
+    bases = {kind: {p: _base_period(calendar, kind, p) for p in asked} for kind in query.compare if kind != "target"}
+    every = dict.fromkeys([*asked, *(base for by_period in bases.values() for base in by_period.values())])
+    cells = reader.cells(definition, query.by, query.filters, list(every))
+    targets = (
+        Targets(reader, definition, unit_of(definition, warehouse.currency), query)
+        if "target" in query.compare
+        else None
+    )
+    if targets is not None:
+        targets.load(asked)
+    members: list[Members] = sorted(cells.members()) or [()]
+    drafts: list[tuple[Period, Members, Cell, tuple[Comparison, ...]]] = []
+    for period in asked:
+        for key in members:
+            cell = cells.at(period, key)
+            compared = []
+            for kind in query.compare:
+                if kind == "target":
+                    assert targets is not None
+                    compared.append(_compare(definition, kind, cell, targets.at(period), period, period))
+                else:
+                    base = bases[kind][period]
+                    compared.append(_compare(definition, kind, cell, cells.at(base, key), period, base))
+            drafts.append((period, key, cell, tuple(compared)))
+    freshness, provenance = _freshness(reader, clock), _provenance(reader, catalogue, definition, warehouse)
+    unit = unit_of(definition, warehouse.currency)
+    values = []
+    for period, key, cell, compared_with in drafts:
+        value = _decimal(cell.value)
+        values.append(
+            MetricValue(
+                metric=definition.name,
+                label=definition.label,
+                value=value,
+                unknown=cell.unknown,
+                unit=unit,
+                format=definition.format,
+                period=period,
+                day=query.day,
+                known_at=warehouse.snapshot.known_at,
+                freshness=freshness,
+                members=tuple(zip(query.by, key, strict=False)),
+                demo=warehouse.demo,
+                provenance=provenance,
+                comparisons=compared_with,
+                display=display_value(value, definition.format, unit),
+            )
+        )
+    return MetricResult(query, tuple(values))
+
+
+def unit_of(definition: Definition, currency: str) -> str:
+    """The unit of the metric's values: the company's currency for money."""
+    return currency if definition.unit == "money" else definition.unit
+
+
+def check_query(definition: Definition, query: MetricQuery) -> Grain:
+    """The grain asked for; refuses what the definition doesn't offer.
+
+    Raises:
+        UnknownName: a dimension, grain or comparison that isn't offered.
+        InputError: no periods, too many, a dimension twice, or a filter without members.
+    """
+    grain = query.grain or definition.grains[0]
+    if grain not in definition.grains:
+        raise UnknownName(f"grain of {definition.name}", grain, definition.grains)
+    for name in (*query.by, *(name for name, _ in query.filters)):
+        if name not in definition.dimensions:
+            raise UnknownName(f"dimension of {definition.name}", name, definition.dimensions)
+    for kind in query.compare:
+        if kind not in COMPARISONS:
+            raise UnknownName("comparison", kind, COMPARISONS)
+    if not 1 <= query.periods <= _MOST_PERIODS:
+        raise InputError(f"{query.periods} periods can't be shown.", hint=f"Ask for 1 to {_MOST_PERIODS}.")
+    if len(set(query.by)) < len(query.by) or len({name for name, _ in query.filters}) < len(query.filters):
+        raise InputError("A dimension is named twice.", hint="Name each once; a filter takes several members.")
+    for name, members in query.filters:
+        if not members:
+            raise InputError(f"The filter on {name} permits no member.", hint="Name at least one.")
+    return grain
+
+
+def periods_asked(calendar: Calendar, grain: Grain, query: MetricQuery, *, day_over: bool) -> list[Period]:
+    """The periods asked for, oldest first. `day_over` says whether `query.day` itself has passed."""
+    last = calendar.period(grain, query.day)
+    finished = last.end_inclusive < query.day or (last.end_inclusive == query.day and day_over)
+    if not finished:
+        if query.include_unfinished:
+            last = Period(grain, last.start, last.end_inclusive, complete=False)
+        else:
+            last = calendar.shift(last, -1)
+    return [*(calendar.shift(last, -back) for back in range(query.periods - 1, 0, -1)), last]
+
+
+def _base_period(calendar: Calendar, kind: ComparisonKind, period: Period) -> Period:
+    return calendar.shift(period, -1) if kind == "prior_period" else calendar.prior_year(period)
+
+
+def _compare(
+    definition: Definition, kind: ComparisonKind, cell: Cell, base: Cell, period: Period, base_period: Period
+) -> Comparison:
+    def unknown(why: Unknown) -> Comparison:
+        return Comparison(kind, _decimal(base.value), None, None, None, why, base_period)
+
+    if cell.unknown is not None:
+        return unknown(cell.unknown)
+    if base.unknown is not None:
+        return unknown(base.unknown)
+    if not period.complete and definition.additive == "full":
+        return unknown(Unknown("unfinished", f"{period.label} isn't over: a part isn't compared with a whole."))
+    assert cell.value is not None
+    assert base.value is not None
+    change = cell.value - base.value
+    good = None
+    if definition.higher_is_better is not None:
+        if change:
+            good = (change > 0) == definition.higher_is_better
+        elif kind == "target":
+            good = True
+    relative = change / abs(base.value) if base.value else None
+    return Comparison(kind, _decimal(base.value), _decimal(change), _decimal(relative), good, None, base_period)
+
+
+def _decimal(number: Fraction | None) -> Decimal | None:
+    """The number to 38 significant digits; exact where it has that many or fewer."""
+    if number is None:
+        return None
+    quotient = _EXACT.divide(Decimal(number.numerator), Decimal(number.denominator))
+    return quotient.normalize(_EXACT) if quotient.as_tuple().exponent != 0 else quotient
+
+
+def _freshness(reader: Reader, clock: Clock) -> Freshness:
+    """Of all tables read, the oldest. Rates count only once they were loaded: without need, none are missing."""
+    states = [reader.freshness[name] for name in tables_of(reader.views) if name in reader.freshness]
+    states = [state for state in states if state.table_name != RATES_TABLE or state.last_success_at is not None]
+    never = tuple(state.table_name for state in states if state.last_success_at is None)
+    if never or not states:
+        return Freshness("unknown", None, never)
+    moments = {state.table_name: state.last_success_at for state in states if state.last_success_at is not None}
+    now = clock.now()
+    stale = tuple(
+        state.table_name for state in states if now - moments[state.table_name] > timedelta(hours=state.freshness_hours)
+    )
+    return Freshness("stale" if stale else "fresh", min(moments.values()), stale)
+
+
+def _provenance(reader: Reader, catalogue: Catalogue, definition: Definition, warehouse: Warehouse) -> Provenance:
+    views = reader.views or dict.fromkeys(row.base for row in catalogue.rows_below(definition))
+    tables = tables_of(views)
+    systems = {reader.freshness[name].source_system for name in tables if name in reader.freshness}
+    params = [
+        (name if position == 0 else f"{position + 1}.{name}", tuple(value) if isinstance(value, list) else value)
+        for position, (_, bound) in enumerate(reader.statements)
+        for name, value in bound.items()
+    ]
+    return Provenance(
+        sql=";\n\n".join(sql for sql, _ in reader.statements),
+        params=tuple(params),
+        snapshot_id=warehouse.snapshot.snapshot_id,
+        tables=tables,
+        source_systems=tuple(sorted(systems)),
+        definition_digest=catalogue.digest(definition),
+    )

@@ -1,0 +1,142 @@
+"""The expression language: a small part of SQL, parsed and checked against an allow-list.
+
+An aggregate expression combines `sum`, `count`, `count(DISTINCT ...)`, `avg`, `min` and `max`, each with a
+`FILTER (WHERE ...)` of its own where wanted. A condition compares columns and literals. A formula, for derived
+metrics, is arithmetic over names. Whatever isn't listed here is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+__all__ = ["ExpressionError", "evaluate_formula", "parse_aggregate", "parse_condition", "parse_formula"]
+
+_AGGREGATES: tuple[type[exp.Expression], ...] = (exp.Sum, exp.Count, exp.Avg, exp.Min, exp.Max)
+_ARITHMETIC: tuple[type[exp.Expression], ...] = (
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Paren, exp.Literal, exp.Column, exp.Identifier,
+)  # fmt: skip
+_SCALAR: tuple[type[exp.Expression], ...] = (
+    *_ARITHMETIC,
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or, exp.Not, exp.In, exp.Between, exp.Is,
+    exp.Null, exp.Boolean, exp.Case, exp.If, exp.Coalesce, exp.Nullif,
+)  # fmt: skip
+_AROUND_AGGREGATES: tuple[type[exp.Expression], ...] = (exp.Filter, exp.Where, exp.Distinct, exp.Star)
+FUNCTIONS = ("sum", "count", "avg", "min", "max", "coalesce", "nullif")
+
+
+class ExpressionError(ValueError):
+    """What is wrong with an expression. `hint` says what would be right; a DefinitionError locates it."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def parse_aggregate(text: str, columns: Iterable[str]) -> exp.Expression:
+    """An expression over aggregates of `columns`."""
+    tree = _parse(text)
+    _check(tree, (*_SCALAR, *_AGGREGATES, *_AROUND_AGGREGATES))
+    _check_columns(tree, columns)
+    aggregates = list(tree.find_all(*_AGGREGATES))
+    if not aggregates:
+        raise ExpressionError("the expression aggregates nothing", "Use sum, count, avg, min or max.")
+    for aggregate in aggregates:
+        if aggregate.find_ancestor(*_AGGREGATES):
+            raise ExpressionError("an aggregate stands inside another", "Aggregate once.")
+    for column in tree.find_all(exp.Column):
+        if not column.find_ancestor(*_AGGREGATES, exp.Filter):
+            raise ExpressionError(f"column {column.name!r} stands outside an aggregate", f"Say sum({column.name}).")
+    return tree
+
+
+def parse_condition(text: str, columns: Iterable[str]) -> exp.Expression:
+    """A condition on one row."""
+    tree = _parse(text)
+    aggregate = tree.find(*_AGGREGATES)
+    if aggregate is not None:
+        raise ExpressionError(
+            f"a filter looks at one row, so it can't hold {aggregate.sql('duckdb')}",
+            "Put aggregates into the expression.",
+        )
+    _check(tree, _SCALAR)
+    _check_columns(tree, columns)
+    return tree
+
+
+def parse_formula(text: str, names: Iterable[str]) -> exp.Expression:
+    """Arithmetic over `names`."""
+    tree = _parse(text)
+    _check(tree, _ARITHMETIC)
+    _check_columns(tree, names, kind="input")
+    return tree
+
+
+def evaluate_formula(tree: exp.Expression, values: Mapping[str, Fraction]) -> Fraction:
+    """The formula's exact value.
+
+    Raises:
+        ZeroDivisionError: it divides by zero.
+    """
+    if isinstance(tree, exp.Column):
+        return values[tree.name]
+    if isinstance(tree, exp.Literal):
+        return Fraction(tree.this)
+    if isinstance(tree, exp.Paren):
+        return evaluate_formula(tree.this, values)
+    if isinstance(tree, exp.Neg):
+        return -evaluate_formula(tree.this, values)
+    left, right = evaluate_formula(tree.this, values), evaluate_formula(tree.expression, values)
+    if isinstance(tree, exp.Add):
+        return left + right
+    if isinstance(tree, exp.Sub):
+        return left - right
+    if isinstance(tree, exp.Mul):
+        return left * right
+    return left / right
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest of `known`, or all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(names)}."
+
+
+def _parse(text: str) -> exp.Expression:
+    try:
+        tree = sqlglot.parse_one(text, dialect="duckdb")
+    except SqlglotError as error:
+        first = str(error).splitlines()[0].split(". Line")[0]
+        raise ExpressionError(f"{text!r} doesn't parse: {first}", "Check brackets, quotes and commas.") from None
+    assert isinstance(tree, exp.Expression)
+    return tree
+
+
+def _check(tree: exp.Expression, allowed: tuple[type[exp.Expression], ...]) -> None:
+    for node in tree.walk():
+        if isinstance(node, allowed):
+            continue
+        if isinstance(node, exp.Func):
+            name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+            raise ExpressionError(f"function {name!r} isn't permitted", nearest(name, FUNCTIONS))
+        raise ExpressionError(
+            f"{node.sql('duckdb')!r} isn't permitted ({type(node).__name__.lower()})",
+            "docs/metrics.md lists what an expression may hold.",
+        )
+
+
+def _check_columns(tree: exp.Expression, columns: Iterable[str], kind: str = "column") -> None:
+    known = set(columns)
+    for column in tree.find_all(exp.Column):
+        if column.table:
+            raise ExpressionError(
+                f"{column.sql('duckdb')!r} names a table", "An expression reads columns of its base alone."
+            )
+        if column.name not in known:
+            raise ExpressionError(f"unknown {kind} {column.name!r}", nearest(column.name, known))

@@ -1,0 +1,129 @@
+"""A YAML file whose values remember their lines, so that every mistake can be located."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from sophia_kit.core.errors import DefinitionError
+from sophia_kit.metrics.expression import nearest
+
+__all__ = ["SourceFile"]
+
+Where = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
+
+
+class SourceFile:
+    """A parsed YAML file.
+
+    Attributes:
+        name: what errors call it.
+        content: its values.
+
+    Raises:
+        DefinitionError: not YAML, or a key given twice.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self._lines: dict[Where, int] = {(): 1}
+        try:
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            if root is not None:
+                self._visit(root, ())
+            self.content: Any = yaml.safe_load(text)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            raise DefinitionError(
+                f"not valid YAML: {error.problem or error.context}",
+                file=name,
+                line=mark.line + 1 if mark else None,
+                hint="Check the indentation, and quote text that holds a colon, a hash or a bracket.",
+            ) from None
+        except yaml.YAMLError as error:
+            raise DefinitionError(f"not valid YAML: {error}", file=name, hint="Save it as UTF-8 text.") from None
+
+    def error(self, where: Sequence[str | int], message: str, hint: str | None = None) -> DefinitionError:
+        """An error at the line of the value at `where`, or of the nearest value around it."""
+        path = tuple(where)
+        while path not in self._lines:
+            path = path[:-1]
+        return DefinitionError(message, file=self.name, line=self._lines[path], hint=hint)
+
+    def _visit(self, node: yaml.Node, where: Where) -> None:
+        self._lines.setdefault(where, node.start_mark.line + 1)
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self._visit(item, (*where, index))
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                inner = (*where, str(key.value))
+                if inner in self._lines:
+                    raise DefinitionError(
+                        f"{key.value!r} is given twice",
+                        file=self.name,
+                        line=key.start_mark.line + 1,
+                        hint=f"It stands on line {self._lines[inner]} already.",
+                    )
+                self._lines[inner] = key.start_mark.line + 1
+                self._visit(value, inner)
+
+    def validate(self, model: type[M], content: Any, where: Where) -> M:
+        """`content`, found at `where`, as `model`.
+
+        Raises:
+            DefinitionError: it isn't one; the first mistake in the file, and how many there are.
+        """
+        try:
+            return model.model_validate(content)
+        except ValidationError as error:
+            found = sorted(
+                (self._explain(model, dict(item), where) for item in error.errors(include_url=False)),
+                key=lambda item: item.line or 0,
+            )
+        first = found[0]
+        if len(found) > 1:
+            more = f"(and {len(found) - 1} more in this definition)"
+            first.hint = f"{first.hint} {more}" if first.hint else more
+        raise first
+
+    def _explain(self, model: type[BaseModel], item: dict[str, Any], where: Where) -> DefinitionError:
+        loc, kind = tuple(item["loc"]), item["type"]
+        path = (*where, *loc)
+        field = ".".join(str(part) for part in loc)
+        if kind == "extra_forbidden":
+            return self.error(path, f"unknown key {field!r}", nearest(str(loc[-1]), _keys(model, loc[:-1])))
+        if kind == "missing":
+            return self.error(path, f"{field!r} is missing", f"Add {field}; docs/metrics.md shows an example.")
+        given = item.get("input")
+        if kind == "literal_error":
+            expected = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+            return self.error(path, f"{field}: {given!r} isn't permitted", nearest(str(given), expected))
+        if kind == "string_pattern_mismatch":
+            return self.error(path, f"{field}: {given!r} is no name", "Names are lower case: letters, digits and _.")
+        message = str(item["msg"]).removeprefix("Value error, ")
+        return self.error(path, f"{field}: {message[0].lower()}{message[1:]}", f"It is {given!r}.")
+
+
+def _keys(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    """The keys that the model at `loc` inside `model` knows."""
+    here: Any = model
+    for part in loc:
+        field = here.model_fields.get(part) if isinstance(here, type) and issubclass(here, BaseModel) else None
+        here = _inner_model(field.annotation) if field is not None else here
+    fields = here.model_fields if isinstance(here, type) and issubclass(here, BaseModel) else {}
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _inner_model(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _inner_model(argument)
+        if found is not None:
+            return found
+    return None
