@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -43,3 +46,71 @@ def postgres_url() -> str:
     if not url:
         pytest.skip("no PostgreSQL server: set SOPHIA_TEST_POSTGRES to the URL of an empty database")
     return url
+
+
+DEMO_SCALE = "0.02"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project folder as a clone of the repository has it, for commands to run in.
+
+    Attributes:
+        root: the folder.
+        environment: what the commands see; this machine's settings and keys are not among it.
+    """
+
+    root: Path
+    environment: dict[str, str]
+
+    def sophia(self, *arguments: str, timeout_s: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run `sophia` with these arguments, as a user would."""
+        return subprocess.run(
+            [sys.executable, "-m", "sophia_kit", *arguments],
+            cwd=self.root,
+            env=self.environment | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+
+    def copy(self, to: Path) -> Project:
+        """The project as it is now, elsewhere, with the same keys."""
+        shutil.copytree(self.root, to, symlinks=True)
+        return Project(to, self.environment)
+
+
+@pytest.fixture(scope="session")
+def new_project(_own_machine: None) -> Callable[[Path], Project]:
+    """Makes project folders: what a clone has, nothing loaded, keys of its own."""
+
+    def _new(root: Path) -> Project:
+        (root / "data").mkdir(parents=True)
+        (root / "proofs").mkdir()
+        for name in ("sophia.toml", "uv.lock", "data/company.toml", "proofs/trust.json"):
+            shutil.copy(REPOSITORY / name, root / name)
+        for name in ("notebooks", "apps"):
+            if (REPOSITORY / name).is_dir():
+                shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__*__"))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOPHIA_", "COV_"))}
+        config = root.with_name(root.name + "-config")
+        return Project(root, kept | {"XDG_CONFIG_HOME": str(config), "COLUMNS": "120", "NO_COLOR": "1"})
+
+    return _new
+
+
+@pytest.fixture
+def project(new_project: Callable[[Path], Project], tmp_path: Path) -> Project:
+    """A project folder in which nothing has been loaded."""
+    return new_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def demo(new_project: Callable[[Path], Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which `sophia demo` has run, on a company a fiftieth of the size. Not to be changed: copy it."""
+    project = new_project(tmp_path_factory.mktemp("demo") / "project")
+    done = project.sophia("demo", "--scale", DEMO_SCALE, timeout_s=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (project.root / "demo-output.txt").write_text(done.stdout, encoding="utf-8")
+    return project
