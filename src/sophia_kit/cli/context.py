@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import date, datetime, time, timedelta
+from contextlib import suppress
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -33,8 +34,10 @@ def open_settings(demo: bool = False) -> Settings:
     return load_settings()
 
 
-def demo_settings(day: date | None = None) -> Settings:
-    """Settings of the demo workspace, with the clock frozen at the end of `day` (default: see `open_settings`).
+def demo_settings(day: date | None = None, *, last_day: bool = False) -> Settings:
+    """Settings of the demo workspace, with the clock frozen at the end of `day`.
+
+    Without a day: at the company's last day when `last_day` is true or nothing is loaded, else see `open_settings`.
 
     Raises:
         ConfigError: the project has no demo company.
@@ -54,10 +57,10 @@ def demo_settings(day: date | None = None) -> Settings:
         ) from None
     zone = ZoneInfo(company["time_zone"])
     if day is None:
-        try:
-            moment = SnapshotStore(root / "data" / "demo" / "snapshots").current().known_at
-        except NoSnapshot:
-            moment = end_of_day(company["last_day"], zone)
+        moment = end_of_day(company["last_day"], zone)
+        if not last_day:
+            with suppress(NoSnapshot):
+                moment = SnapshotStore(root / "data" / "demo" / "snapshots").current().known_at
     elif day < company["first_day"]:
         raise InputError(
             f"The demo company's data begins on {company['first_day']}; {day} is before it.",
@@ -76,11 +79,6 @@ def demo_settings(day: date | None = None) -> Settings:
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
     """The last second of a calendar day in `zone`."""
     return datetime.combine(day, time(23, 59, 59), tzinfo=zone)
-
-
-def next_day(day: date) -> date:
-    """The day after."""
-    return day + timedelta(days=1)
 
 
 def console(*, stderr: bool = False) -> Console:

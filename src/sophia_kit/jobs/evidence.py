@@ -1,10 +1,8 @@
-"""What a run can say of itself: the code, the lock, the notebook, the files it made, the values it reported."""
+"""What a run can say of what came out: the rows it read, and what the notebook left."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +13,7 @@ from typing import Any
 from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import JobFailed
 from sophia_kit.core.settings import Settings
-from sophia_kit.proofs import CodeState, FileDigest, MetricReading, SourceFreshness, Subject
+from sophia_kit.proofs import MetricReading, SourceFreshness
 from sophia_kit.state import State
 from sophia_kit.warehouse import Snapshot, Warehouse
 
@@ -23,9 +21,6 @@ __all__ = [
     "NotebookResult",
     "SnapshotSeal",
     "StateWitness",
-    "code_state",
-    "file_digest",
-    "file_subjects",
     "read_result",
     "seal_snapshot",
 ]
@@ -64,39 +59,6 @@ class SnapshotSeal:
     snapshot_id: str
     sha256: str
     demo: bool
-
-
-def code_state(root: Path) -> CodeState:
-    """The commit of the project and whether its work tree is clean, where git can tell."""
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
-    except FileNotFoundError:
-        return CodeState(None, None, "git is not installed")
-    except subprocess.CalledProcessError:
-        return CodeState(None, None, "the project is not a git work tree with a commit")
-    except subprocess.TimeoutExpired:
-        return CodeState(None, None, "git did not answer in time")
-    return CodeState(commit, not changes)
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True, timeout=20)
-    return done.stdout.strip()
-
-
-def file_digest(root: Path, path: Path) -> FileDigest:
-    """The digest of a file that had a part in the run, or why there is none."""
-    name = _name(root, path)
-    try:
-        return FileDigest(name, _sha256(path))
-    except OSError as error:
-        return FileDigest(name, None, error.strerror or "it can't be read")
-
-
-def file_subjects(root: Path, files: tuple[Path, ...]) -> tuple[Subject, ...]:
-    """The files a run made, by their digests, in order of their names."""
-    return tuple(Subject(_name(root, file), _sha256(file)) for file in sorted(files))
 
 
 def seal_snapshot(snapshot: Snapshot, settings: Settings) -> SnapshotSeal:
@@ -153,12 +115,3 @@ def _freshness(table: Mapping[str, Any]) -> SourceFreshness:
     if moment is not None and moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return SourceFreshness(table["table"], table["source_system"], table["status"], moment)
-
-
-def _name(root: Path, path: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

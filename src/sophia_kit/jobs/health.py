@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from sophia_kit.connectors import SalesforceConnector
+from sophia_kit.connectors import CONNECTORS, connect
 from sophia_kit.core.errors import NoSnapshot, SophiaError
 from sophia_kit.core.settings import Settings
 from sophia_kit.proofs import ensure_signer
@@ -45,7 +45,7 @@ async def check_parts(settings: Settings) -> tuple[PartHealth, ...]:
         _checked("landing", lambda: _landing(settings)),
         _checked("evidence key", lambda: _key(settings)),
     ]
-    return (*local, await _salesforce(settings))
+    return (*local, *[await _vendor(provider, settings) for provider in CONNECTORS])
 
 
 def _checked(part: str, check: Callable[[], PartHealth]) -> PartHealth:
@@ -101,7 +101,7 @@ def _key(settings: Settings) -> PartHealth:
     return PartHealth("evidence key", "reachable", f"origin {settings.origin}, key {signer.public.keyid[:12]}")
 
 
-async def _salesforce(settings: Settings) -> PartHealth:
-    async with SalesforceConnector(settings) as connector:
+async def _vendor(provider: str, settings: Settings) -> PartHealth:
+    async with connect(provider, settings) as connector:
         health = await connector.health()
-    return PartHealth("salesforce", health.state, health.detail, health.hint, health.latency_ms)
+    return PartHealth(provider, health.state, health.detail, health.hint, health.latency_ms)

@@ -22,15 +22,25 @@ from sophia_kit.jobs.evidence import (
     NotebookResult,
     SnapshotSeal,
     StateWitness,
-    code_state,
-    file_digest,
-    file_subjects,
     read_result,
     seal_snapshot,
 )
 from sophia_kit.jobs.process import run_notebook
 from sophia_kit.jobs.registry import Job, find_job
-from sophia_kit.proofs import ClockReading, CodeState, Outcome, ProofRef, Run, Statement, Subject, Trail, open_trail
+from sophia_kit.proofs import (
+    ClockReading,
+    CodeState,
+    Outcome,
+    ProofRef,
+    Run,
+    Statement,
+    Subject,
+    Trail,
+    code_state,
+    file_digest,
+    file_subject,
+    open_trail,
+)
 from sophia_kit.state import Run as RunRecord
 from sophia_kit.state import State
 from sophia_kit.warehouse import SnapshotStore
@@ -179,7 +189,7 @@ def _work(
             "Another snapshot was published while the notebook ran, so its numbers and the sealed rows differ.",
             hint="Run the job again.",
         )
-    record.subjects = file_subjects(settings.root, record.result.files)
+    record.subjects = tuple(file_subject(file, settings.root) for file in sorted(record.result.files))
 
 
 def _statement(
@@ -200,8 +210,8 @@ def _statement(
         clock=ClockReading(clock.now(), clock.frozen),
         code=record.code,
         parameters=dict(arguments),
-        lock=file_digest(settings.root, settings.root / "uv.lock"),
-        notebook=file_digest(settings.root, job.notebook),
+        lock=file_digest(settings.root / "uv.lock", settings.root),
+        notebook=file_digest(job.notebook, settings.root),
         snapshot_id=None if seal is None else seal.snapshot_id,
         freshness=() if result is None else result.freshness,
         metrics=() if result is None else result.metrics,

@@ -1,0 +1,135 @@
+"""`sophia demo`: the main job on the fictional company, over real HTTP, with nothing configured."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sophia_kit.cli.context import console, demo_settings, relative
+from sophia_kit.cli.run import print_run
+from sophia_kit.core.clock import SystemClock, company_day
+from sophia_kit.core.errors import JobFailed
+
+if TYPE_CHECKING:
+    from sophia_kit.cli.progress import RunProgress
+    from sophia_kit.core.settings import Settings
+
+__all__ = ["demo_command"]
+
+_READY = re.compile(r"http://127\.0\.0\.1:\d+")
+_PATIENCE_S = 60.0
+
+
+def demo_command(
+    day: Annotated[
+        datetime | None,
+        typer.Option("--day", formats=["%Y-%m-%d"], help="The company's present day; its last day by default."),
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option("--scale", min=0.005, max=2.0, help="Size of the company; 1 is 1.5 M payments.")
+    ] = None,
+) -> None:
+    """Run the daily brief on a fictional company: generate it, serve its vendor, load, write, seal.
+
+    Everything it shows is DEMO DATA. Nothing is configured, and nothing leaves this machine.
+    """
+    from sophia_kit.cli.progress import RunProgress
+    from sophia_kit.jobs import run_job
+
+    settings = demo_settings(day.date() if day else None, last_day=day is None)
+    clock = settings.clock()
+    today = company_day(clock.now(), settings.company.time_zone)
+    out = console()
+    out.print(f"DEMO DATA. {settings.company.name} is a fictional company; nobody in it exists.", style="bold magenta")
+    out.print(
+        f"The clock stands at {clock.now():%Y-%m-%d %H:%M:%S} UTC, the end of the company's {today}; "
+        f"in truth it is {SystemClock().now():%Y-%m-%d %H:%M} UTC."
+    )
+    with RunProgress(console(stderr=True)) as progress, _sandbox(settings, today, scale, progress) as configured:
+        done = run_job(configured, "daily_bi", {"day": today.isoformat()}, stage=progress.stage, progress=progress.load)
+    print_run(configured, done)
+    brief = done.report_dir / "brief.html"
+    out.print(f"Brief   {relative(brief, settings.root)}  (open it in a browser; it needs no network)")
+
+
+@contextmanager
+def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunProgress) -> Iterator[Settings]:
+    """The company's data platform and its CRM: Parquet in a folder, Salesforce's API over HTTP on loopback.
+
+    Each in a process of its own, so that the kit talks to it as it would to a vendor, and its memory ends with it.
+    """
+    from pydantic import SecretStr
+
+    from sophia_kit.core.settings import LandingSettings, SalesforceSettings
+
+    landing = settings.data_dir / "landing"
+    common = ["--day", day.isoformat(), *(["--scale", str(scale)] if scale is not None else [])]
+    progress.stage("company")
+    server = _start(["serve", "--port", "0", *common])
+    try:
+        delivery = _start(["deliver", "--to", str(landing), *common])
+        try:
+            said, _ = delivery.communicate(timeout=_PATIENCE_S * 5)
+        finally:
+            delivery.kill()
+            delivery.wait()
+        if delivery.returncode != 0:
+            raise JobFailed(f"The demo company's data could not be delivered: {said.strip()}")
+        salesforce = SalesforceSettings(
+            base_url=_address(server),
+            client_id="sandbox",
+            client_secret=SecretStr("sandbox"),
+            refresh_token=SecretStr("sandbox"),
+            api_version=settings.salesforce.api_version,
+            requests_per_second=200.0,
+        )
+        yield settings.model_copy(update={"salesforce": salesforce, "landing": LandingSettings(path=landing)})
+    finally:
+        server.terminate()
+        try:
+            server.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        if server.stdout is not None:
+            server.stdout.close()
+
+
+def _start(arguments: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sophia_kit", "sandbox", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def _address(server: subprocess.Popen[str]) -> str:
+    """The URL that the server prints when it is ready.
+
+    Raises:
+        JobFailed: it ended, or printed nothing in time.
+    """
+    assert server.stdout is not None
+    timer = threading.Timer(_PATIENCE_S, server.kill)
+    timer.start()
+    said: list[str] = []
+    try:
+        for line in server.stdout:
+            said.append(line)
+            if match := _READY.search(line):
+                return match[0]
+    finally:
+        timer.cancel()
+    raise JobFailed(f"The demo company's Salesforce did not start: {''.join(said).strip()}")
