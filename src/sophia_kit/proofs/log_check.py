@@ -186,7 +186,7 @@ class LogCheck:
 
     def _check_files(self) -> None:
         """No file of the log is missing or superfluous."""
-        needed = {self._log.checkpoint}
+        needed: set[Path] = set()
         for level in count():
             hashes = self._size >> (8 * level)
             if not hashes:
@@ -194,7 +194,8 @@ class LogCheck:
             needed |= {self._log.tile(level, number) for number in range(_tiles(hashes))}
         needed |= {self._log.entries(number) for number in range(_tiles(self._size))}
         # After an append that was interrupted, the newest checkpoint may stand among the earlier ones already.
-        allowed = needed | {self._log.checkpoints(number) for number in range(_tiles(self._size))}
+        earlier = {self._log.checkpoints(number) for number in range(_tiles(self._size))}
+        allowed = needed | earlier | {self._log.checkpoint}
         present = {path for path in self._log.folder.rglob("*") if path.is_file()}
         for path in sorted(needed - present):
             self._fail("missing", path, "the file is missing from the log")

@@ -227,19 +227,23 @@ class Statement:
         Raises:
             ProofError: a value JSON can't carry exactly, such as an integer above 2**53, or a time without zone.
         """
+        try:
+            return rfc8785.dumps(self.wire(seal))
+        except (rfc8785.CanonicalizationError, PydanticSerializationError) as error:
+            raise ProofError(
+                f"The statement of run {self.run.run_id} can't be written as JSON: {error}",
+                hint="Pass numbers that must keep their digits as Decimal or str, and times with their zone.",
+            ) from None
+
+    def wire(self, seal: Seal) -> dict[str, Any]:
+        """The in-toto Statement as JSON objects."""
         wire = _Wire(
             type_=STATEMENT_TYPE,
             subject=[_Subject(name=s.name, digest=_Digest(sha256=s.sha256)) for s in self.subjects],
             predicate_type=PREDICATE_TYPE,
             predicate=_Predicate(run=self.run, seal=seal),
         )
-        try:
-            return rfc8785.dumps(wire.model_dump(mode="json", by_alias=True, warnings="error"))
-        except (rfc8785.CanonicalizationError, PydanticSerializationError) as error:
-            raise ProofError(
-                f"The statement of run {self.run.run_id} can't be written as JSON: {error}",
-                hint="Pass numbers that must keep their digits as Decimal or str, and times with their zone.",
-            ) from None
+        return wire.model_dump(mode="json", by_alias=True, warnings="error")
 
     @classmethod
     def parse(cls, payload: bytes) -> tuple[Statement, Seal]:

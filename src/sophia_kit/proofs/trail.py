@@ -141,8 +141,9 @@ class Trail:
             raise ProofError(
                 f"The log of the trail {self.origin} is damaged, so {self.folder / name} could not be entered: "
                 f"{damage}.",
-                hint="Run `sophia proofs verify` for the whole picture, and restore the log's files from git or "
-                "a backup. The proof is signed and kept; the next run enters it.",
+                hint="Run `sophia proofs verify` for the whole picture, then restore the log's files; the proof is "
+                f"signed and kept, and the next run enters it. If the key that signed the log is lost, move "
+                f"{self.folder} away, and a new trail begins.",
             ) from None
         name, content = self._write(statement)
         try:

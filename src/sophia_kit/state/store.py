@@ -227,6 +227,10 @@ class State:
             [origin, size, root, _text(seen_at)],
         )
 
+    def forget_checkpoint(self, origin: str) -> None:
+        """Forget what was seen of a trail, because its owner says that it was set back on purpose."""
+        self._engine.execute("DELETE FROM checkpoints WHERE origin = ?", [origin])
+
 
 def _migrate(engine: Engine) -> None:
     folder = resources.files("sophia_kit.state") / "migrations"
