@@ -1,0 +1,102 @@
+"""The general ledger: revenue by customer and stream, cost of revenue, operating expense, month by month.
+
+Revenue of a month is posted on its last day. Fees follow from the payment attempts of the month, subscription revenue
+from the days on which a price was in force.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sophia_kit.sandbox.customers import CAD_PER_MILLE, Customer
+from sophia_kit.sandbox.days import from_number, month_end
+from sophia_kit.sandbox.draws import Draws, Ints
+from sophia_kit.sandbox.people import Employee
+from sophia_kit.sandbox.profile import Profile
+from sophia_kit.sandbox.properties import Property, months_of
+from sophia_kit.sandbox.tables import Rows
+
+__all__ = ["FEE_CENTS", "ledger_rows", "monthly_revenue_cents", "recognised_cents"]
+
+FEE_CENTS = 295
+"""What the company earns on a payment attempt."""
+
+_SALARY_CENTS = {
+    "Engineering": 1_450_000, "Sales": 1_200_000, "Customer Success": 950_000, "Support": 720_000,
+    "Operations": 880_000, "Finance": 1_000_000, "People": 900_000, "Product": 1_350_000,
+}  # fmt: skip
+_COSTS = (
+    ("5010", "cogs", "processing", 118),
+    ("5020", "cogs", "hosting", 61),
+    ("6210", "opex", "marketing", 84),
+    ("6310", "opex", "office", 19),
+    ("6410", "opex", "software", 37),
+)
+"""Account, class, stream and share of the month's revenue, in thousandths."""
+
+
+def recognised_cents(customer: Customer, start: int, end: int) -> int:
+    """Subscription revenue of the days from `start` to `end`, both inclusive, which are one month."""
+    days = end - start + 1
+    total = 0
+    for price in customer.prices:
+        until = end + 1 if price.ends is None else min(price.ends, end + 1)
+        total += price.cents * max(0, until - max(price.starts, start))
+    return total // days
+
+
+def _fees(customers: tuple[Customer, ...], properties: tuple[Property, ...], attempts: Ints) -> Ints:
+    totals = np.zeros((len(customers), attempts.shape[1]), dtype=np.int64)
+    owners = np.array([p.customer.index for p in properties], dtype=np.int64)
+    np.add.at(totals, owners, attempts)
+    return totals * FEE_CENTS
+
+
+def monthly_revenue_cents(
+    profile: Profile, customers: tuple[Customer, ...], properties: tuple[Property, ...], attempts: Ints
+) -> list[int]:
+    """Revenue of each month in US cents, by the rough worth of a Canadian dollar; for plans and reports of owners."""
+    fees = _fees(customers, properties, attempts)
+    months = []
+    for turn, start in enumerate(months_of(profile)):
+        total = 0
+        for c in customers:
+            cents = recognised_cents(c, start, month_end(start)) + int(fees[c.index, turn])
+            total += cents * (CAD_PER_MILLE if c.currency == "CAD" else 1000)
+        months.append(total // 1000)
+    return months
+
+
+def ledger_rows(
+    profile: Profile, customers: tuple[Customer, ...], properties: tuple[Property, ...], attempts: Ints,
+    employees: tuple[Employee, ...],
+) -> Rows:  # fmt: skip
+    rows = Rows("ledger_entries")
+    draws = Draws(profile.seed, "ledger_entries")
+    fees = _fees(customers, properties, attempts)
+    totals = monthly_revenue_cents(profile, customers, properties, attempts)
+    for turn, start in enumerate(months_of(profile)):
+        end = month_end(start)
+        if end > profile.horizon:
+            break
+        posted = profile.calendar.at(end, 18 * 3600)
+        label = f"{from_number(start):%Y%m}"
+        for c in customers:
+            earned = recognised_cents(c, start, end)
+            if earned:
+                key = f"gl_{label}_sub_{c.index:05d}"
+                rows.add(key, end, "4010", "revenue", "subscription", c.account, earned, c.currency, posted + c.index)
+            fee = int(fees[c.index, turn])
+            if fee:
+                key = f"gl_{label}_fee_{c.index:05d}"
+                rows.add(key, end, "4020", "revenue", "payment_fees", c.account, fee, c.currency, posted + c.index)
+        for code, kind, stream, share in _COSTS:
+            cost = totals[turn] * (share * 10 + draws.between("share", turn * 8192 + int(code), -25, 25)) // 10_000
+            rows.add(f"gl_{label}_{code}", end, code, kind, stream, None, -cost, "USD", posted + int(code))
+        for place, (department, salary) in enumerate(_SALARY_CENTS.items()):
+            paid = sum(e.fte * salary // 100 for e in employees if e.department == department and e.active(end))
+            if paid:
+                kind, code = ("cogs", "5110") if department == "Support" else ("opex", "6110")
+                key = f"gl_{label}_{code}_{place}"
+                rows.add(key, end, code, kind, f"payroll {department}", None, -paid, "USD", posted + 9000 + place)
+    return rows

@@ -1,0 +1,54 @@
+"""What a vendor's API is to the sandbox's server: requests in, responses out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sophia_kit.sandbox.company import Company
+
+__all__ = ["Request", "Response", "Vendor", "json_response"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Header names are lower case; `query` holds the first value of each parameter."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Vendor(Protocol):
+    """One vendor. `show` replaces the company it serves (the sandbox has moved on by a day)."""
+
+    prefix: str
+
+    def show(self, company: Company) -> None: ...
+
+    def answer(self, request: Request) -> Response: ...
+
+    def expired(self, request: Request) -> Response:
+        """What it answers when the caller's token has expired."""
+        ...
+
+    def failed(self, status: int) -> Response:
+        """What it answers in its own error shape when it is overloaded (429) or broken (500)."""
+        ...
+
+
+def json_response(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
+    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    return Response(status, body, {"Content-Type": "application/json;charset=UTF-8", **(headers or {})})
