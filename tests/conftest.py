@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +63,14 @@ class Project:
     root: Path
     environment: dict[str, str]
 
-    def sophia(self, *arguments: str, timeout_s: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
+    def sophia(
+        self, *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         """Run `sophia` with these arguments, as a user would."""
         return subprocess.run(
             [sys.executable, "-m", "sophia_kit", *arguments],
             cwd=self.root,
-            env=self.environment | variables,
+            env=self.environment | dict(env or {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

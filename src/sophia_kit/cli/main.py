@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 
 app.command("demo")(demo.demo_command)
-app.command("run")(run.run_command)
+app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run_command)
 app.command("metric")(metrics.metric_command)
 app.command("explain")(metrics.explain_command)
 app.add_typer(ingest.app, name="ingest")
