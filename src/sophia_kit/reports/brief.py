@@ -1,0 +1,133 @@
+"""The brief as one HTML file: opens offline, prints, and explains every number it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.resources import files
+from itertools import groupby
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from sophia_kit.reports.charts import breakdown_chart, movements_chart, sparkline, svg, trend_chart
+from sophia_kit.reports.facts import Explanation, Line, anchor
+from sophia_kit.reports.model import DailyBrief, Kpi
+from sophia_kit.reports.theme import COLOURS, FONTS, css_variables
+
+__all__ = ["MOVEMENTS", "TRENDS", "render"]
+
+CARDS: Final = (
+    "arr",
+    "nrr",
+    "revenue",
+    "rpe",
+    "headcount",
+    "pipeline_coverage",
+    "win_rate",
+    "payment_volume",
+    "payment_success_rate",
+    "failed_payments",
+)
+TRENDS: Final = ("arr", "revenue", "nrr", "payment_volume", "payment_success_rate")
+MOVEMENTS: Final = (("mrr_new", 1), ("mrr_expansion", 1), ("mrr_contraction", -1), ("mrr_churned", -1))
+
+
+def render(brief: DailyBrief) -> str:
+    """The whole page. All text from data is escaped; the page loads nothing and runs no script."""
+    page = Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template("brief.html.j2")
+    zone = ZoneInfo(brief.header.time_zone)
+    return page.render(
+        brief=brief,
+        head=brief.header,
+        facts=brief.facts.numbers,
+        anchor=anchor,
+        cards=[kpi for name in CARDS if (kpi := brief.kpi(name)) is not None],
+        movements=[kpi for name, _ in MOVEMENTS if (kpi := brief.kpi(name)) is not None],
+        charts=list(_charts(brief)),
+        failures_chart=_failures_chart(brief),
+        sparkline=lambda kpi: Markup(sparkline(kpi)),  # noqa: S704
+        css=Markup(_css(brief)),  # noqa: S704
+        exact=_exact,
+        grouped_lines=_grouped_lines,
+        shown=lambda line: line.fact.value is not None or line.part in {"value", "change"},
+        local=lambda moment: moment.astimezone(zone),
+        utc=lambda moment: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        long_day=f"{brief.header.day:%A}, {brief.header.day.day} {brief.header.day:%B %Y}",
+        moment=lambda at: _moment(at, zone),
+    )
+
+
+def _source(name: str) -> str:
+    return (files("sophia_kit.reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _css(brief: DailyBrief) -> str:
+    run = re.sub(r"[^A-Za-z0-9_.:-]", "", brief.header.run_id)
+    boxes = [
+        f'@bottom-left{{content:"Run {run}"}}',
+        '@bottom-right{content:"Page " counter(page) " of " counter(pages)}',
+    ]
+    if brief.header.demo:
+        boxes.append(f'@top-left{{content:"{_DEMO_ON_PAPER}";font-weight:bold}}')
+    letters = f"font:8pt {FONTS};color:{COLOURS['muted']}"
+    page = f"@page{{size:auto;margin:17mm 13mm 16mm;{letters};{''.join(boxes)}}}"
+    return f":root{{{css_variables()}}}{_source('brief.css')}{page}"
+
+
+_DEMO_ON_PAPER: Final = "DEMO DATA: a fictional company"
+
+
+def _charts(brief: DailyBrief) -> Iterator[dict[str, Any]]:
+    for name in TRENDS:
+        kpi = brief.kpi(name)
+        if kpi is None:
+            continue
+        yield _figure(kpi, trend_chart(kpi), kpi.value.label, _range_text(kpi))
+        if name == "arr":
+            parts = [(part, sign) for item, sign in MOVEMENTS if (part := brief.kpi(item)) is not None]
+            if parts:
+                text = "Gains stand above the line, losses below it; the table beside the charts has the numbers."
+                yield _figure(parts[0][0], movements_chart(parts), "What moved MRR", text)
+
+
+def _figure(kpi: Kpi, chart: Any, title: str, description: str) -> dict[str, Any]:
+    drawn = svg(chart, name=f"chart-{kpi.name}", title=title, description=description)
+    return {"title": title, "kpi": kpi, "why": anchor(f"metric.{kpi.fact}"), "svg": Markup(drawn)}  # noqa: S704
+
+
+def _range_text(kpi: Kpi) -> str:
+    first, last = kpi.trend[0], kpi.trend[-1]
+    return f"{first.period.label}: {first.display}. {last.period.label}: {last.display}."
+
+
+def _failures_chart(brief: DailyBrief) -> Markup | None:
+    failures = brief.failures
+    if failures is None:
+        return None
+    text = "; ".join(f"{value.members[0][1].replace('_', ' ')}: {value.display}" for value in failures.values)
+    title = "Failed payments by reason; the thin mark is the month before"
+    return Markup(svg(breakdown_chart(failures), name="chart-failures", title=title, description=text))  # noqa: S704
+
+
+def _grouped_lines(explanation: Explanation) -> list[tuple[str, list[Line]]]:
+    return [(label, list(lines)) for label, lines in groupby(explanation.lines, key=lambda line: line.label)]
+
+
+def _exact(value: Decimal) -> str:
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
+
+
+def _moment(at: datetime, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M}"

@@ -1,0 +1,218 @@
+"""Asks what a daily brief consists of: one question a metric, all on one snapshot."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from sophia_kit.core.clock import Clock, SystemClock, company_day
+from sophia_kit.core.errors import InputError, UnknownName
+from sophia_kit.core.settings import Settings, load_settings
+from sophia_kit.metrics.calendar import Calendar
+from sophia_kit.metrics.catalogue import Catalogue
+from sophia_kit.metrics.definition import Definition, DerivedDefinition, RatioDefinition, RowsDefinition
+from sophia_kit.metrics.evaluate import evaluate
+from sophia_kit.metrics.query import MetricQuery
+from sophia_kit.metrics.value import ComparisonKind, Grain, MetricValue
+from sophia_kit.reports.compose import Grouped, MetricText, compose
+from sophia_kit.reports.model import DailyBrief, Finding, Header, Kpi
+from sophia_kit.reports.quality import find_quality, freshness_gate
+from sophia_kit.warehouse import SnapshotStore, Warehouse
+
+if TYPE_CHECKING:
+    from sophia_kit.metrics.value import MetricResult
+
+__all__ = ["daily_brief", "segments"]
+
+KEY_FIGURES: Final = (
+    "arr",
+    "mrr_new",
+    "mrr_expansion",
+    "mrr_contraction",
+    "mrr_churned",
+    "nrr",
+    "revenue",
+    "rpe",
+    "headcount",
+    "pipeline_coverage",
+    "win_rate",
+    "payment_volume",
+    "payment_success_rate",
+    "failed_payments",
+)
+ON_THE_DAY: Final = ("payment_volume", "payment_success_rate", "failed_payments")
+MOVERS: Final = (("arr", "account"), ("arr", "segment"), ("revenue", "stream"), ("payment_volume", "processor"))
+FAILURES: Final = ("failed_payments", "reason")
+PERIODS: Final[dict[Grain, int]] = {"day": 30, "month": 13, "quarter": 9}
+
+
+def daily_brief(
+    settings: Settings | None = None,
+    *,
+    day: date | None = None,
+    segment: str | None = None,
+    warehouse: Warehouse | None = None,
+    catalogue: Catalogue | None = None,
+    clock: Clock | None = None,
+) -> DailyBrief:
+    """The brief of a company day: key figures, trends, movers, data quality and the narrative about them.
+
+    Months that are unfinished on `day` (default: today) are left out. With `segment`, every metric that can be
+    split by segment is; the others stay whole and say so. `settings` default to the project's, `warehouse` to its
+    current snapshot.
+
+    Raises:
+        NoSnapshot: nothing has been loaded.
+        InputError: the day is in the future, or before the data of every metric begins.
+        UnknownName: no such segment; suggests near ones.
+    """
+    settings = settings or load_settings()
+    clock = clock or settings.clock()
+    with ExitStack() as opened:
+        if warehouse is None:
+            warehouse = opened.enter_context(_current(settings))
+        day = day or company_day(clock.now(), warehouse.time_zone)
+        if segment is not None and segment not in (known := segments(warehouse)):
+            raise UnknownName("segment", segment, known)
+        ask = _Asking(settings, warehouse, catalogue or Catalogue.load(), clock, day, segment)
+        return ask.brief()
+
+
+def segments(warehouse: Warehouse) -> tuple[str, ...]:
+    """The segments that accounts have, in order of name."""
+    frame = warehouse.query(_SEGMENTS).frame
+    return tuple(frame["segment"].to_list())
+
+
+_SEGMENTS: Final = "SELECT DISTINCT segment FROM accounts WHERE segment IS NOT NULL ORDER BY segment"
+
+
+def _current(settings: Settings) -> Warehouse:
+    store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
+    return Warehouse.open(store.current(), settings)
+
+
+@dataclass(slots=True)
+class _Asking:
+    """One brief being asked for. Metrics without data on the day are kept in `refused` and go without."""
+
+    settings: Settings
+    warehouse: Warehouse
+    catalogue: Catalogue
+    clock: Clock
+    day: date
+    segment: str | None
+    refused: list[tuple[str, InputError]] = field(default_factory=list)
+
+    def brief(self) -> DailyBrief:
+        kpis = [kpi for name in KEY_FIGURES if (kpi := self._kpi(name)) is not None]
+        if not kpis:
+            raise self.refused[0][1]
+        day_kpis = [kpi for name in ON_THE_DAY if (kpi := self._kpi(name, "day")) is not None]
+        asked = {kpi.name for kpi in kpis}
+        grouped = [self._grouped(*pair, ranked=True) for pair in MOVERS if pair[0] in asked]
+        if FAILURES[0] in asked:
+            grouped.append(self._grouped(*FAILURES, ranked=False))
+        values = [kpi.value for kpi in (*kpis, *day_kpis)]
+        required = {table for value in values for table in value.provenance.tables}
+        gate, limits = freshness_gate(self.warehouse, required, self.clock.now())
+        quality = find_quality(self.warehouse, gate)
+        without = tuple(Finding("unknown", label, error.message) for label, error in self.refused)
+        return compose(
+            self._header(),
+            kpis=kpis,
+            day_kpis=day_kpis,
+            grouped=grouped,
+            gate=gate,
+            quality=replace(
+                quality,
+                findings=(*quality.findings, *without),
+                explanations=(*quality.explanations, limits),
+            ),
+            texts={name: _text(self.catalogue.get(name)) for name in KEY_FIGURES},
+        )
+
+    def _kpi(self, name: str, grain: Grain | None = None) -> Kpi | None:
+        definition = self.catalogue.get(name)
+        grain = grain or definition.grains[0]
+        whole = self.segment is not None and "segment" not in definition.dimensions
+        compare: tuple[ComparisonKind, ...] = ("prior_period", "prior_year")
+        if grain != "day":
+            compare = (*compare, "target")
+        try:
+            result = self._ask(name, grain=grain, periods=PERIODS[grain], compare=compare)
+        except UnknownName:
+            raise
+        except InputError as error:
+            self.refused.append((definition.label, error))
+            return None
+        trend = _without_comparisons(result.values[:-1])
+        return Kpi(name, result.values[-1], (*trend, result.values[-1]), whole_company=whole)
+
+    def _grouped(self, metric: str, dimension: str, *, ranked: bool) -> Grouped:
+        result = self._ask(metric, grain="month", by=(dimension,), compare=("prior_period",))
+        values = tuple(value for value in result.values if value.members)
+        return Grouped(metric, dimension, values, ranked)
+
+    def _ask(
+        self,
+        metric: str,
+        *,
+        grain: Grain,
+        periods: int = 1,
+        by: tuple[str, ...] = (),
+        compare: tuple[ComparisonKind, ...],
+    ) -> MetricResult:
+        filters: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        if self.segment is not None and "segment" in self.catalogue.get(metric).dimensions:
+            filters = (("segment", (self.segment,)),)
+        query = MetricQuery(metric, self.day, grain=grain, by=by, compare=compare, filters=filters, periods=periods)
+        calendar = Calendar.of(self.settings.company)
+        return evaluate(self.warehouse, self.catalogue, query, self.clock, calendar)
+
+    def _header(self) -> Header:
+        return Header(
+            company=self.settings.company.name,
+            day=self.day,
+            segment=self.segment,
+            time_zone=self.warehouse.time_zone,
+            currency=self.warehouse.currency,
+            run_id=_run_id(),
+            snapshot_id=self.warehouse.snapshot.snapshot_id,
+            known_at=self.warehouse.snapshot.known_at,
+            written_at=self.clock.now(),
+            clock_frozen=self.clock.frozen,
+            demo=self.warehouse.demo or self.settings.demo,
+        )
+
+
+def _without_comparisons(values: Iterable[MetricValue]) -> tuple[MetricValue, ...]:
+    """The past of a trend: each month's own comparisons are not the brief's subject."""
+    return tuple(replace(value, comparisons=()) for value in values)
+
+
+def _run_id() -> str:
+    """The run this process belongs to, or an id of its own."""
+    given = os.environ.get("SOPHIA_RUN_ID")
+    return given or f"{SystemClock().now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _text(definition: Definition) -> MetricText:
+    return MetricText(f"{definition.description} Definition: {definition.source}.", _formula(definition))
+
+
+def _formula(definition: Definition) -> str:
+    if isinstance(definition, DerivedDefinition):
+        parts = ", ".join(f"{name} is {item.metric}" for name, item in definition.inputs.items())
+        return f"{definition.expression}, where {parts}"
+    if isinstance(definition, RatioDefinition):
+        return f"{definition.numerator.expression} / {definition.denominator.expression}"
+    if isinstance(definition, RowsDefinition):
+        told = getattr(definition, "expression", None) or f"{definition.kind} over {definition.base}"
+        return f"{told} where {definition.filter}" if definition.filter else told
+    return definition.kind

@@ -1,0 +1,191 @@
+"""The daily brief as data: everything a page or a notebook shows, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from sophia_kit.metrics.value import MetricValue
+from sophia_kit.reports.facts import Explanation, Facts
+from sophia_kit.reports.narrative import Narrative
+
+__all__ = [
+    "Breakdown",
+    "DailyBrief",
+    "Finding",
+    "FreshnessGate",
+    "Header",
+    "Kpi",
+    "Mover",
+    "TableState",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a brief is about, and what it was answered from.
+
+    Attributes:
+        segment: the only segment shown, or None for the whole company.
+        snapshot_id: the snapshot every number was computed on.
+        known_at: the moment of that snapshot (UTC).
+        written_at: when the brief was written, by the run's clock (UTC); a demo's clock is frozen.
+    """
+
+    company: str
+    day: date
+    segment: str | None
+    time_zone: str
+    currency: str
+    run_id: str
+    snapshot_id: str
+    known_at: datetime
+    written_at: datetime
+    clock_frozen: bool
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """A metric with its recent past.
+
+    Attributes:
+        name: the metric; with `grain` day the facts are named `day.<metric>`.
+        value: the latest period, with its comparisons.
+        trend: the periods up to and including the latest, oldest first, without gaps.
+        whole_company: true when a segment was asked for and the metric can't be split by segment.
+    """
+
+    name: str
+    value: MetricValue
+    trend: tuple[MetricValue, ...]
+    whole_company: bool = False
+
+    @property
+    def fact(self) -> str:
+        """The name of the fact that is its value."""
+        return f"day.{self.name}" if self.value.period.grain == "day" else self.name
+
+    def point(self, value: MetricValue) -> str:
+        """The name of the fact of one value of the trend."""
+        latest = value.period.start == self.value.period.start
+        return self.fact if latest else f"{self.fact}.at_{value.period.start:%Y_%m_%d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """A metric by the members of one dimension, largest first, each compared with the period before.
+
+    Attributes:
+        facts: the names of the values' facts, in the order of `values`.
+    """
+
+    metric: str
+    label: str
+    dimension: str
+    values: tuple[MetricValue, ...]
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """A member that moved much against the period before; `fact` names its value's fact."""
+
+    value: MetricValue
+    dimension: str
+    member: str
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A raw table at the freshness gate.
+
+    Attributes:
+        required: whether a number of this brief stands on it.
+        last_success_at: the end of the last complete load (UTC); None when it was never loaded.
+        limit: the name of the fact that says how old it may be.
+    """
+
+    table: str
+    source_system: str
+    required: bool
+    status: Literal["fresh", "stale", "never loaded"]
+    last_success_at: datetime | None
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class FreshnessGate:
+    """Whether the brief stands on fresh data. It never stops a brief: it says so at its top."""
+
+    tables: tuple[TableState, ...]
+
+    @property
+    def closed_by(self) -> tuple[TableState, ...]:
+        """The required tables that are not fresh."""
+        return tuple(item for item in self.tables if item.required and item.status != "fresh")
+
+    @property
+    def open(self) -> bool:
+        """Whether all required tables are fresh."""
+        return not self.closed_by
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An open matter of data quality.
+
+    Attributes:
+        count: the name of the fact that counts it, where it can be counted.
+    """
+
+    kind: Literal["quarantine", "failed load", "stale", "never loaded", "unknown"]
+    subject: str
+    text: str
+    count: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DailyBrief:
+    """The whole brief. Whoever shows it computes nothing: numbers are `facts`, and each is explained.
+
+    Attributes:
+        kpis: the months' figures, in the order they are read.
+        day_kpis: the figures of the day itself.
+        failures: failed payments by reason, or None when they are unknown.
+        movers: the largest absolute changes of additive metrics, for each metric the largest first.
+    """
+
+    header: Header
+    gate: FreshnessGate
+    kpis: tuple[Kpi, ...]
+    day_kpis: tuple[Kpi, ...]
+    failures: Breakdown | None
+    movers: tuple[Mover, ...]
+    findings: tuple[Finding, ...]
+    narrative: Narrative
+    explanations: tuple[Explanation, ...]
+    facts: Facts
+
+    def kpi(self, name: str) -> Kpi | None:
+        """The monthly figure of that metric, or None."""
+        return next((item for item in self.kpis if item.name == name), None)
+
+    @property
+    def latest_values(self) -> tuple[MetricValue, ...]:
+        """The key figures, then the members that failed payments and movers are broken down by."""
+        found = [item.value for item in (*self.kpis, *self.day_kpis)]
+        found += self.failures.values if self.failures else ()
+        return (*found, *(item.value for item in self.movers))
+
+    @property
+    def past_values(self) -> tuple[MetricValue, ...]:
+        """The trends of the key figures, without their latest values."""
+        return tuple(value for item in (*self.kpis, *self.day_kpis) for value in item.trend[:-1])
+
+    @property
+    def whole_company(self) -> frozenset[str]:
+        """The metrics that a segment was asked of but that can't be split by it."""
+        return frozenset(item.name for item in (*self.kpis, *self.day_kpis) if item.whole_company)

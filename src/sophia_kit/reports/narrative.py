@@ -1,0 +1,163 @@
+"""The narrative of a brief, written by rules from facts.
+
+`narrate` is the one place where a model's analysis will enter: it receives `Facts`, it returns prose with
+references, and `fill` refuses prose that brings a number of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sophia_kit.reports.facts import Facts
+from sophia_kit.reports.prose import Part, fill
+
+__all__ = ["Narrative", "Paragraph", "narrate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Prose, filled in.
+
+    Attributes:
+        kind: `headline` once, first; `point` for what happened; `caution` for what isn't known or isn't fresh.
+    """
+
+    kind: Literal["headline", "point", "caution"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Narrative:
+    """Paragraphs, and who wrote them."""
+
+    author: Literal["rules"]
+    paragraphs: tuple[Paragraph, ...]
+
+
+def narrate(facts: Facts) -> Narrative:
+    """What the facts say, in prose; each sentence stands only when all it refers to is known."""
+    paragraphs = [Paragraph("headline", fill(_headline(facts), facts))]
+    for rule in _POINTS:
+        sentences = [sentence for sentence in rule(facts) if sentence]
+        if sentences:
+            paragraphs.append(Paragraph("point", fill(" ".join(sentences), facts)))
+    paragraphs += [Paragraph("caution", fill(text, facts)) for text in _cautions(facts)]
+    return Narrative("rules", tuple(paragraphs))
+
+
+def _moved(facts: Facts, metric: str, kind: str, *, since: str) -> str:
+    """`up {size} on a year earlier`, or nothing when there is no such comparison."""
+    size = facts.number(f"{metric}.vs_{kind}.size")
+    if size is None:
+        return ""
+    if size.direction == "flat":
+        return f"unchanged from {since}"
+    return f"{size.direction} {{{size.name}}} on {since}"
+
+
+def _headline(facts: Facts) -> str:
+    if facts.known("arr"):
+        moved = _moved(facts, "arr", "prior_year", since="a year earlier") or _moved(
+            facts, "arr", "prior_period", since="the month before"
+        )
+        return "Annual recurring revenue stands at {arr}" + (f", {moved}." if moved else ".")
+    if facts.known("revenue"):
+        moved = _moved(facts, "revenue", "prior_year", since="a year earlier")
+        return "Revenue was {revenue}" + (f", {moved}." if moved else ".")
+    if facts.known("payment_volume"):
+        return "Residents paid {payment_volume} in {payment_volume.period}."
+    return "The headline numbers are unknown; the reasons are below."
+
+
+def _recurring(facts: Facts) -> list[str]:
+    found = []
+    movements = ("mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churned")
+    if facts.known(*movements):
+        found.append(
+            "Monthly recurring revenue moved in {mrr_new.period} by {mrr_new} from new customers, {mrr_expansion} "
+            "from expansion, {mrr_contraction} from contraction and {mrr_churned} from churn."
+        )
+    if facts.known("nrr"):
+        moved = _moved(facts, "nrr", "prior_year", since="a year earlier")
+        found.append("Net revenue retention is {nrr}" + (f", {moved}." if moved else "."))
+    return found
+
+
+def _revenue(facts: Facts) -> list[str]:
+    if not facts.known("revenue"):
+        return []
+    against = facts.number("revenue.vs_target.size")
+    plan = ""
+    if against is not None and against.direction != "flat":
+        side = "above" if against.direction == "up" else "below"
+        plan = f", {{{against.name}}} {side} plan"
+    found = ["Recognised revenue for {revenue.period} was {revenue}" + plan + "."]
+    if facts.known("rpe"):
+        sentence = "Revenue per employee is {rpe}"
+        target = facts.number("rpe.vs_target.base")
+        gap = facts.number("rpe.vs_target.size")
+        if target is not None and gap is not None and gap.direction != "flat":
+            side = "above" if gap.direction == "up" else "short of"
+            sentence += f", {{{gap.name}}} {side} its key result of {{{target.name}}}"
+        found.append(sentence + ".")
+    return found
+
+
+def _payments(facts: Facts) -> list[str]:
+    found = []
+    if facts.known("payment_volume"):
+        moved = _moved(facts, "payment_volume", "prior_period", since="the month before")
+        found.append("Residents paid {payment_volume} in {payment_volume.period}" + (f", {moved}." if moved else "."))
+    if facts.known("payment_success_rate"):
+        moved = _moved(facts, "payment_success_rate", "prior_period", since="the month before")
+        found.append("Of all attempts {payment_success_rate} succeeded" + (f", {moved}." if moved else "."))
+    if facts.known("failed_payments.top"):
+        found.append(
+            "The most frequent reason for a failed payment was {failed_payments.top.reason}: {failed_payments.top}"
+            " of {failed_payments}."
+            if facts.known("failed_payments")
+            else "The most frequent reason for a failed payment was {failed_payments.top.reason}:"
+            " {failed_payments.top}."
+        )
+    return found
+
+
+def _pipeline(facts: Facts) -> list[str]:
+    found = []
+    if facts.known("pipeline_coverage"):
+        found.append("The open pipeline covers what is left of quota {pipeline_coverage}.")
+    if facts.known("win_rate"):
+        moved = _moved(facts, "win_rate", "prior_year", since="a year earlier")
+        found.append("Of the deals closed {win_rate} were won" + (f", {moved}." if moved else "."))
+    return found
+
+
+def _movers(facts: Facts) -> list[str]:
+    change = facts.number("mover.1")
+    if change is None:
+        return []
+    return ["The largest move within {mover.1.metric} was {mover.1.member}, {mover.1} against {mover.1.base_period}."]
+
+
+_POINTS: Final[tuple[Callable[[Facts], list[str]], ...]] = (
+    _recurring,
+    _revenue,
+    _payments,
+    _pipeline,
+    _movers,
+)
+
+
+def _cautions(facts: Facts) -> list[str]:
+    found = []
+    if "gate.not_fresh" in facts.terms:
+        found.append("Not all sources are fresh: {gate.not_fresh}. Numbers that stand on them are marked.")
+    unknown = [name for name in facts.terms if name.startswith("unknown.") and name.endswith(".label")]
+    for name in unknown:
+        stem = name.removesuffix(".label")
+        found.append(f"{{{name}}} is unknown: {{{stem}.reason}}")
+    if (refused := facts.number("quality.quarantined")) is not None and refused.value:
+        found.append("Records set aside because they can't be used: {quality.quarantined}.")
+    return found

@@ -1,0 +1,142 @@
+"""Open matters of data quality, from the kit's own records in the snapshot: quarantine, load audit, freshness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, Literal
+
+from sophia_kit.core.fact import Fact
+from sophia_kit.reports.compose import Quality
+from sophia_kit.reports.facts import Explanation, Line
+from sophia_kit.reports.model import Finding, FreshnessGate, TableState
+
+if TYPE_CHECKING:
+    from sophia_kit.warehouse import QueryProvenance, Warehouse
+
+__all__ = ["find_quality", "freshness_gate"]
+
+_QUARANTINE: Final = """\
+SELECT table_name, reason, count(*) AS records
+FROM quarantine
+WHERE resolved_at IS NULL
+GROUP BY table_name, reason
+ORDER BY records DESC, table_name, reason"""
+
+_QUARANTINED: Final = """\
+SELECT count(*) AS records
+FROM quarantine
+WHERE resolved_at IS NULL"""
+
+_FAILED_LOADS: Final = """\
+SELECT table_name, source, error
+FROM (
+    SELECT table_name, source, error, status,
+        row_number() OVER (PARTITION BY source, table_name ORDER BY started_at DESC) AS age
+    FROM load_audit
+) AS attempts
+WHERE age = 1 AND status = 'failed'
+ORDER BY table_name"""
+
+_LIMITS: Final = """\
+SELECT table_name, freshness_hours
+FROM freshness
+ORDER BY table_name"""
+
+_OWN_RECORD: Final = "The kit's own record of what it loaded, kept in the snapshot."
+
+
+def freshness_gate(warehouse: Warehouse, required: Iterable[str], now: datetime) -> tuple[FreshnessGate, Explanation]:
+    """The state of every raw table at `now`, required ones first, and the explanation of their limits."""
+    needed = set(required)
+    limits = warehouse.query(_LIMITS)
+    states, lines = [], []
+    for table in warehouse.freshness().values():
+        limit = Decimal(str(table.freshness_hours)).normalize()
+        fact = Fact(f"gate.{table.table_name}.limit", limit, "hours", f"{limit:f} h")
+        lines.append(Line(fact, table.table_name))
+        status: Literal["fresh", "stale", "never loaded"] = "fresh"
+        if table.last_success_at is None:
+            status = "never loaded"
+        elif now - table.last_success_at > timedelta(hours=table.freshness_hours):
+            status = "stale"
+        states.append(
+            TableState(
+                table.table_name,
+                table.source_system,
+                table.table_name in needed,
+                status,
+                table.last_success_at,
+                fact.name,
+            )
+        )
+    states.sort(key=lambda state: (not state.required, state.status == "fresh", state.table))
+    explanation = _own_record(
+        "quality.limits",
+        "sources",
+        "How old a source may be",
+        "The contract of each table says it.",
+        limits.provenance,
+        lines,
+    )
+    return FreshnessGate(tuple(states)), explanation
+
+
+def find_quality(warehouse: Warehouse, gate: FreshnessGate) -> Quality:
+    """Records in quarantine by reason, loads that failed last, and tables that are late or absent."""
+    total = warehouse.query(_QUARANTINED)
+    by_reason = warehouse.query(_QUARANTINE)
+    failed = warehouse.query(_FAILED_LOADS)
+    all_records = _count("quality.quarantined", total.frame.item())
+    lines, findings = [Line(all_records, "all tables")], []
+    for position, (table, reason, records) in enumerate(by_reason.frame.iter_rows(), start=1):
+        fact = _count(f"quality.quarantine.{position}", records)
+        lines.append(Line(fact, f"{table}: {reason}"))
+        findings.append(Finding("quarantine", table, reason, fact.name))
+    findings += [
+        Finding("failed load", table, error or f"{source} gave no reason.")
+        for table, source, error in failed.frame.iter_rows()
+    ]
+    findings += [_late(state) for state in gate.tables if state.status != "fresh" and state.required]
+    findings += [_late(state) for state in gate.tables if state.status != "fresh" and not state.required]
+    explanation = _own_record(
+        "quality.quarantine",
+        "quality",
+        "Records set aside",
+        "Records refused by their table's contract and not replaced by a good version since.",
+        by_reason.provenance,
+        lines,
+    )
+    return Quality(tuple(findings), (explanation,))
+
+
+def _late(state: TableState) -> Finding:
+    needed = "" if state.required else " Nothing in this brief stands on it."
+    if state.status == "stale":
+        return Finding("stale", state.table, f"Its last complete load is older than its contract permits.{needed}")
+    return Finding("never loaded", state.table, f"No source has delivered it.{needed}")
+
+
+def _count(name: str, records: int) -> Fact:
+    return Fact(name, Decimal(records), "count", f"{records:,}")
+
+
+def _own_record(
+    key: str, home: str, title: str, description: str, provenance: QueryProvenance, lines: Iterable[Line]
+) -> Explanation:
+    return Explanation(
+        key=key,
+        home=home,
+        title=title,
+        description=description,
+        formula=_OWN_RECORD,
+        statements=((provenance.sql, ()),),
+        snapshot_id=provenance.snapshot_id,
+        known_at=provenance.known_at,
+        freshness=None,
+        tables=(),
+        source_systems=("sophia-kit",),
+        definition_digest=None,
+        lines=tuple(lines),
+    )
