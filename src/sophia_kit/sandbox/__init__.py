@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sophia_kit.sandbox.company import Company
 from sophia_kit.sandbox.delivery import Delivery, deliver
-from sophia_kit.sandbox.faults import FaultKind, Faults
+from sophia_kit.sandbox.faults import FAULT_KINDS, FaultKind, Faults
 from sophia_kit.sandbox.salesforce import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from sophia_kit.sandbox.server import HEADER, LoggedRequest, SandboxServer
 from sophia_kit.sandbox.truth import Truth
@@ -15,6 +15,7 @@ from sophia_kit.sandbox.truth import Truth
 __all__ = [
     "CLIENT_ID",
     "CLIENT_SECRET",
+    "FAULT_KINDS",
     "HEADER",
     "REFRESH_TOKEN",
     "Company",

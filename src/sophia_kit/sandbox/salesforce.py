@@ -31,9 +31,9 @@ from sophia_kit.sandbox.vendor import Request, Response, json_response
 
 __all__ = ["CLIENT_ID", "CLIENT_SECRET", "OBJECTS", "REFRESH_TOKEN", "Salesforce"]
 
-CLIENT_ID = "sandbox-client"
-CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox
-REFRESH_TOKEN = "sandbox-refresh-token"  # noqa: S105
+CLIENT_ID = "sandbox"
+CLIENT_SECRET = "sandbox"  # noqa: S105 - opens nothing but the sandbox
+REFRESH_TOKEN = "sandbox"  # noqa: S105
 
 OBJECTS = {
     "Account": "salesforce_accounts",
