@@ -155,7 +155,9 @@ async def test_retry_after_beyond_the_deadline_gives_up_at_once() -> None:
     assert (caught.value.retry_after, len(server.requests)) == (3600, 1)
 
 
-@pytest.mark.parametrize("wish", ["soon", "-5", "1e9", "٣", http_date(-100)])
+@pytest.mark.parametrize(
+    "wish", ["soon", "-5", "1e9", "٣", http_date(-100)], ids=["word", "negative", "too long", "other digits", "past"]
+)
 async def test_a_retry_after_that_says_nothing_is_no_obstacle(wish: str) -> None:
     reply = Reply(429, headers={"Retry-After": wish.encode().decode("latin-1")})
     async with WireServer(script(reply, OK)) as server, client(server) as http:
