@@ -15,6 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from sophia_kit.metrics.definition import (
+    Aggregate,
     CohortDefinition,
     Conversion,
     Converted,
@@ -103,19 +104,21 @@ class _Builder:
             )
         return "\n".join(lines)
 
-    def missing(self, rate_day: str, condition: str = "TRUE") -> str:
+    def missing(self, rate_day: str, condition: str | None = None) -> str:
         """SQL of the distinct rates that are lacking among rows where `condition` holds."""
         rule = self.definition.currency
+        also = f" AND {condition}" if condition else ""
         if isinstance(rule, Converted):
             name = f"base.{rule.missing_rate}"
-            return f"array_agg(DISTINCT {name}) FILTER (WHERE {name} IS NOT NULL AND {condition})"
+            return f"array_agg(DISTINCT {name}) FILTER (WHERE {name} IS NOT NULL{also})"
         if isinstance(rule, Conversion):
             given = " OR ".join(f"base.{name} IS NOT NULL" for name in rule.amounts)
-            return (
-                f"array_agg(DISTINCT coalesce(base.{rule.code}, 'an amount without a currency') || ' on ' || "
-                f"CAST({rate_day} AS VARCHAR)) FILTER (WHERE base.{rule.code} IS DISTINCT FROM $currency "
-                f"AND fx.rate IS NULL AND ({given}) AND {condition})"
+            lacking = f"base.{rule.code} IS DISTINCT FROM $currency AND fx.rate IS NULL AND ({given}){also}"
+            text = (
+                f"coalesce(base.{rule.code}, 'an amount without a currency') || ' on ' || CAST({rate_day} AS VARCHAR)"
             )
+            # The CASE spares writing a text for every row: a filter alone is applied after its argument is computed.
+            return f"array_agg(DISTINCT CASE WHEN {lacking} THEN {text} END) FILTER (WHERE {lacking})"
         return "NULL"
 
     def amount(self, name: str) -> str:
@@ -142,7 +145,7 @@ class _Builder:
 
     def condition(self, text: str | None, replaced: dict[str, str] | None = None) -> str:
         if text is None:
-            return "TRUE"
+            return ""
         known = (*columns(self.definition.base), *(replaced or {}))
         return f"({self.render(parse_condition(text, known), replaced)})"
 
@@ -151,7 +154,8 @@ class _Builder:
 
     def where(self, *conditions: str) -> str:
         asked = [f"list_contains($filter_{index}, {sql})" for index, sql in enumerate(self._filters)]
-        return " AND ".join([*conditions, *asked])
+        given = [*(text for text in conditions if text), *asked]
+        return f"WHERE {' AND '.join(given)}" if given else ""
 
     def grouped(self, *first: str) -> tuple[str, str]:
         """The select list of groups, and the GROUP BY list."""
@@ -188,10 +192,7 @@ def _flow(builder: _Builder, definition: SimpleDefinition | RatioDefinition) -> 
     rule = definition.currency
     rate_day = f"base.{rule.day}" if isinstance(rule, Conversion) else time
     if isinstance(definition, RatioDefinition):
-        value, denominator = (
-            f"{builder.aggregate(part.expression)} FILTER (WHERE {builder.condition(part.filter)})"
-            for part in (definition.numerator, definition.denominator)
-        )
+        value, denominator = (_part(builder, part) for part in (definition.numerator, definition.denominator))
         denominator = f"CAST({denominator} AS {_NUMBER})"
     else:
         value, denominator = builder.aggregate(definition.expression), f"CAST(NULL AS {_NUMBER})"
@@ -214,9 +215,13 @@ def _flow(builder: _Builder, definition: SimpleDefinition | RatioDefinition) -> 
     return (
         f"{head} SELECT {first}{groups}CAST({value} AS {_NUMBER}) AS value, {denominator} AS denominator, "
         f"count(*) AS row_count, {builder.missing(rate_day)} AS missing_rates "
-        f"FROM {definition.base} AS base {spine} {builder.joins(rate_day)} WHERE {where}"
-        + (f" GROUP BY {by}" if by else "")
+        f"FROM {definition.base} AS base {spine} {builder.joins(rate_day)} {where}" + (f" GROUP BY {by}" if by else "")
     )
+
+
+def _part(builder: _Builder, part: Aggregate) -> str:
+    aggregate, condition = builder.aggregate(part.expression), builder.condition(part.filter)
+    return f"{aggregate} FILTER (WHERE {condition})" if condition else aggregate
 
 
 _BALANCE_PERIODS = {
@@ -244,7 +249,7 @@ def _balance(builder: _Builder, definition: PointInTimeDefinition) -> str:
         f"CAST(NULL AS {_NUMBER}) AS denominator, count(*) AS row_count, "
         f"{builder.missing(rate_day)} AS missing_rates "
         f"FROM periods JOIN {definition.base} AS base ON {in_force} "
-        f"{builder.joins(rate_day)} WHERE {builder.where(own)} GROUP BY {by}"
+        f"{builder.joins(rate_day)} {builder.where(own)} GROUP BY {by}"
     )
 
 
@@ -267,7 +272,7 @@ def _cohort(builder: _Builder, definition: CohortDefinition) -> str:
         f"{builder.missing(rate_day, f'(({then}) OR ({now}))')} AS missing_rates "
         f"FROM periods JOIN {definition.base} AS base ON base.{valid.from_} <= periods.period_end "
         f"AND (base.{valid.to} IS NULL OR base.{valid.to} > periods.opening_day) "
-        f"{builder.joins(rate_day)} WHERE {builder.where(builder.condition(definition.filter))} GROUP BY {by}) "
+        f"{builder.joins(rate_day)} {builder.where(builder.condition(definition.filter))} GROUP BY {by}) "
         f"SELECT period_start, {outer}CAST(sum(closing) AS {_NUMBER}) AS value, "
         f"CAST(sum(opening) AS {_NUMBER}) AS denominator, count(*) AS row_count, "
         "flatten(array_agg(missing_rates) FILTER (WHERE missing_rates IS NOT NULL)) AS missing_rates "

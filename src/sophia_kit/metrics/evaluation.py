@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from sophia_kit.core.clock import Clock, company_day
 from sophia_kit.core.errors import InputError, UnknownName
 from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.cells import RATES_TABLE, Cell, Members, Reader, tables_of
-from sophia_kit.metrics.format import display_value
+from sophia_kit.metrics.format import UNKNOWN, display_value
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.targets import Targets
 from sophia_kit.metrics.value import (
@@ -27,11 +27,12 @@ from sophia_kit.metrics.value import (
 )
 
 if TYPE_CHECKING:
+    from sophia_kit.core.settings import Settings
     from sophia_kit.metrics.catalogue import Catalogue
     from sophia_kit.metrics.definition import Definition
     from sophia_kit.warehouse import Warehouse
 
-__all__ = ["COMPARISONS", "check_query", "evaluate", "periods_asked", "unit_of"]
+__all__ = ["COMPARISONS", "check_query", "evaluate", "unanswered", "unit_of"]
 
 COMPARISONS: tuple[ComparisonKind, ...] = ("prior_period", "prior_year", "target")
 _MOST_PERIODS = 400
@@ -67,7 +68,7 @@ def evaluate(
             hint=f"Ask for a day from {first} on.",
         )
     over = day_is_over(query.day, clock.now(), warehouse.time_zone)
-    asked = periods_asked(calendar, grain, query, day_over=over)
+    asked = _periods(calendar, grain, query, day_over=over)
     bases = {kind: {p: _base_period(calendar, kind, p) for p in asked} for kind in query.compare if kind != "target"}
     every = dict.fromkeys([*asked, *(base for by_period in bases.values() for base in by_period.values())])
     cells = reader.cells(definition, query.by, query.filters, list(every))
@@ -119,6 +120,45 @@ def evaluate(
     return MetricResult(query, tuple(values))
 
 
+def unanswered(
+    catalogue: Catalogue,
+    query: MetricQuery,
+    calendar: Calendar,
+    settings: Settings,
+    known_at: datetime,
+    *,
+    day_over: bool,
+) -> MetricResult:
+    """The answer when no snapshot as old as `known_at` is kept: unknown, for every period asked."""
+    definition = catalogue.get(query.metric)
+    why = Unknown("no_snapshot_at", f"No snapshot is kept from {known_at:%Y-%m-%d %H:%M} UTC or before.")
+    rows = catalogue.rows_below(definition)
+    provenance = Provenance("", (), None, tables_of(row.base for row in rows), (), catalogue.digest(definition))
+    values = []
+    for period in _periods(calendar, check_query(definition, query), query, day_over=day_over):
+        bases = {kind: period if kind == "target" else _base_period(calendar, kind, period) for kind in query.compare}
+        values.append(
+            MetricValue(
+                metric=definition.name,
+                label=definition.label,
+                value=None,
+                unknown=why,
+                unit=unit_of(definition, settings.company.currency),
+                format=definition.format,
+                period=period,
+                day=query.day,
+                known_at=None,
+                freshness=Freshness("unknown", None),
+                members=(),
+                demo=settings.demo,
+                provenance=provenance,
+                comparisons=tuple(Comparison(kind, None, None, None, None, why, base) for kind, base in bases.items()),
+                display=UNKNOWN,
+            )
+        )
+    return MetricResult(query, tuple(values))
+
+
 def unit_of(definition: Definition, currency: str) -> str:
     """The unit of the metric's values: the company's currency for money."""
     return currency if definition.unit == "money" else definition.unit
@@ -150,7 +190,7 @@ def check_query(definition: Definition, query: MetricQuery) -> Grain:
     return grain
 
 
-def periods_asked(calendar: Calendar, grain: Grain, query: MetricQuery, *, day_over: bool) -> list[Period]:
+def _periods(calendar: Calendar, grain: Grain, query: MetricQuery, *, day_over: bool) -> list[Period]:
     """The periods asked for, oldest first. `day_over` says whether `query.day` itself has passed."""
     last = calendar.period(grain, query.day)
     finished = last.end_inclusive < query.day or (last.end_inclusive == query.day and day_over)

@@ -1,0 +1,149 @@
+"""`metric` and `explain`: what notebooks, scripts and other services call."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from sophia_kit.core.clock import company_day
+from sophia_kit.core.errors import InputError, NoSnapshot
+from sophia_kit.metrics.calendar import Calendar, day_is_over
+from sophia_kit.metrics.catalogue import Catalogue
+from sophia_kit.metrics.evaluation import check_query, evaluate, unanswered
+from sophia_kit.metrics.explanation import Explanation, explain_metric
+from sophia_kit.metrics.query import MetricQuery
+from sophia_kit.metrics.value import ComparisonKind, Grain, MetricResult
+
+if TYPE_CHECKING:
+    from sophia_kit.core.settings import Settings
+    from sophia_kit.warehouse import Snapshot, Warehouse
+
+__all__ = ["explain", "metric"]
+
+_KEPT_OPEN = 2
+_open: OrderedDict[Path, Warehouse] = OrderedDict()
+_open_guard = threading.Lock()
+
+
+def metric(
+    name: str,
+    *,
+    by: str | Iterable[str] = (),
+    grain: str | None = None,
+    compare: str | Iterable[str] = (),
+    day: date | None = None,
+    filters: Mapping[str, str | Iterable[str]] | None = None,
+    known_at: datetime | None = None,
+    include_unfinished: bool = False,
+    periods: int = 1,
+    settings: Settings | None = None,
+    warehouse: Warehouse | None = None,
+    catalogue: Catalogue | None = None,
+) -> MetricResult:
+    """Ask the catalogue for a number.
+
+    Args:
+        by: dimensions to group by.
+        grain: `day`, `week`, `month`, `quarter` or `year`; default: the metric's first.
+        compare: any of `prior_period`, `prior_year`, `target`.
+        day: the company day the question is about; default: today by the settings' clock.
+        filters: dimension to member, or to several members.
+        known_at: answer from the snapshot that was current at this moment (with its time zone); default: the
+            current one. Older than the oldest kept gives unknown.
+        include_unfinished: take the period that holds `day` even though it isn't over.
+        periods: how many periods, up to that one.
+        settings: default: those of the project around the working directory.
+        warehouse: an open warehouse to ask, instead of opening a snapshot of the settings.
+        catalogue: default: the package's.
+
+    Raises:
+        UnknownName: no such metric, dimension, grain, comparison or dimension member; suggests near ones.
+        InputError: the day lies in the future or before the data begins.
+        NoSnapshot: nothing was loaded yet.
+    """
+    settings = _settings(settings)
+    catalogue = catalogue or Catalogue.load()
+    clock, calendar = settings.clock(), Calendar.of(settings.company)
+    restricted = {key: (value,) if isinstance(value, str) else tuple(value) for key, value in (filters or {}).items()}
+    query = MetricQuery(
+        metric=catalogue.get(name).name,
+        day=day or company_day(clock.now(), settings.company.time_zone),
+        grain=cast("Grain | None", grain),
+        by=(by,) if isinstance(by, str) else tuple(by),
+        compare=cast("tuple[ComparisonKind, ...]", (compare,) if isinstance(compare, str) else tuple(compare)),
+        filters=tuple(restricted.items()),
+        include_unfinished=include_unfinished,
+        periods=periods,
+    )
+    check_query(catalogue.get(query.metric), query)
+    if warehouse is None:
+        snapshot = _snapshot(settings, known_at)
+        if snapshot is None:
+            assert known_at is not None
+            over = day_is_over(query.day, clock.now(), settings.company.time_zone)
+            return unanswered(catalogue, query, calendar, settings, known_at, day_over=over)
+        warehouse = _opened(snapshot, settings)
+    return evaluate(warehouse, catalogue, query, clock, calendar)
+
+
+def explain(
+    name: str,
+    *,
+    settings: Settings | None = None,
+    warehouse: Warehouse | None = None,
+    catalogue: Catalogue | None = None,
+) -> Explanation:
+    """Explain a metric: definition, formula, SQL, sources and their freshness, owner, synonyms.
+
+    Works before anything was loaded; then it says nothing of freshness.
+
+    Raises:
+        UnknownName: no such metric.
+    """
+    settings = _settings(settings)
+    catalogue = catalogue or Catalogue.load()
+    catalogue.get(name)
+    if warehouse is None:
+        try:
+            snapshot = _snapshot(settings, None)
+        except NoSnapshot:
+            snapshot = None
+        warehouse = _opened(snapshot, settings) if snapshot else None
+    return explain_metric(catalogue, name, settings.clock(), warehouse, demo=settings.demo)
+
+
+def _settings(settings: Settings | None) -> Settings:
+    if settings is not None:
+        return settings
+    from sophia_kit.core.settings import load_settings
+
+    return load_settings()
+
+
+def _snapshot(settings: Settings, known_at: datetime | None) -> Snapshot | None:
+    from sophia_kit.warehouse import SnapshotStore
+
+    store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
+    current = store.current()
+    if known_at is None:
+        return current
+    if known_at.tzinfo is None:
+        raise InputError(f"{known_at} has no time zone.", hint=f"Say e.g. {known_at.isoformat()}Z.")
+    return store.known_at(known_at.astimezone(UTC))
+
+
+def _opened(snapshot: Snapshot, settings: Settings) -> Warehouse:
+    """The snapshot's warehouse, opened once; the last two stay open for those who ask again."""
+    from sophia_kit.warehouse import Warehouse
+
+    with _open_guard:
+        found = _open.pop(snapshot.path, None) or Warehouse.open(snapshot, settings)
+        _open[snapshot.path] = found
+        while len(_open) > _KEPT_OPEN:
+            # Not closed: another thread may be asking it. It closes with its last user.
+            _open.popitem(last=False)
+    return found

@@ -1,0 +1,198 @@
+"""What a metric is: its definition in words and as a formula, its SQL, and what it stands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sophia_kit.metrics.cells import tables_of
+from sophia_kit.metrics.compile import Shape
+from sophia_kit.metrics.definition import (
+    Aggregate,
+    CohortDefinition,
+    Conversion,
+    Definition,
+    DerivedDefinition,
+    Input,
+    PointInTimeDefinition,
+    RatioDefinition,
+    RowsDefinition,
+    SimpleDefinition,
+)
+from sophia_kit.metrics.value import Freshness, Grain
+
+if TYPE_CHECKING:
+    from sophia_kit.core.clock import Clock
+    from sophia_kit.metrics.catalogue import Catalogue
+    from sophia_kit.warehouse import Warehouse
+
+__all__ = ["Explanation", "TableState", "explain_metric", "formula"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A raw table that a metric stands on.
+
+    Attributes:
+        last_success_at: when it was last loaded completely (UTC); None when it never was.
+        freshness_hours: how old its last load may be.
+    """
+
+    table: str
+    source_system: str
+    last_success_at: datetime | None
+    freshness_hours: float
+    rows: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A metric, explained.
+
+    Attributes:
+        formula: the computation in one line.
+        sql: the statements, by the metric they compute; dates, currency and filters are bound as `$name`.
+        tables: what it stands on in the snapshot; empty when nothing was loaded yet.
+        freshness: over all tables; None when nothing was loaded yet.
+    """
+
+    name: str
+    label: str
+    description: str
+    source: str
+    owner: str
+    kind: str
+    formula: str
+    unit: str
+    higher_is_better: bool | None
+    additive: str
+    grains: tuple[Grain, ...]
+    dimensions: tuple[str, ...]
+    target: str | None
+    synonyms: tuple[str, ...]
+    sql: tuple[tuple[str, str], ...]
+    definition_digest: str
+    tables: tuple[TableState, ...]
+    freshness: Freshness | None
+    snapshot_id: str | None
+    known_at: datetime | None
+    demo: bool
+
+
+def explain_metric(
+    catalogue: Catalogue, name: str, clock: Clock, warehouse: Warehouse | None = None, *, demo: bool = False
+) -> Explanation:
+    """Explain a metric; with a warehouse, also how fresh what it stands on is.
+
+    Raises:
+        UnknownName: no such metric.
+    """
+    definition = catalogue.get(name)
+    rows = catalogue.rows_below(definition)
+    compiled = {
+        row.name: catalogue.compile(row, Shape(single=isinstance(row, SimpleDefinition | RatioDefinition)))
+        for row in rows
+    }
+    names = tables_of(view for item in compiled.values() for view in item.views)
+    states = () if warehouse is None else _states(warehouse, names, clock)
+    return Explanation(
+        name=definition.name,
+        label=definition.label,
+        description=definition.description,
+        source=definition.source,
+        owner=definition.owner,
+        kind=definition.kind.replace("_", " "),
+        formula=formula(definition),
+        unit=definition.unit,
+        higher_is_better=definition.higher_is_better,
+        additive={"full": "over time and dimensions", "dimensions": "over dimensions", "none": "no"}[
+            definition.additive
+        ],
+        grains=definition.grains,
+        dimensions=tuple(definition.dimensions),
+        target=_target(definition),
+        synonyms=definition.synonyms,
+        sql=tuple((name, item.sql) for name, item in compiled.items()),
+        definition_digest=catalogue.digest(definition),
+        tables=states,
+        freshness=_overall(states) if states else None,
+        snapshot_id=warehouse.snapshot.snapshot_id if warehouse else None,
+        known_at=warehouse.snapshot.known_at if warehouse else None,
+        demo=warehouse.demo if warehouse else demo,
+    )
+
+
+def formula(definition: Definition) -> str:
+    """The computation in one line."""
+    if isinstance(definition, DerivedDefinition):
+        inputs = ", ".join(f"{name} = {_input(item)}" for name, item in definition.inputs.items())
+        return f"{definition.expression} where {inputs}"
+    assert isinstance(definition, RowsDefinition)
+    if isinstance(definition, RatioDefinition):
+        core = f"{_aggregate(definition.numerator)} / {_aggregate(definition.denominator)}"
+        time = f"{definition.time} in the period"
+    elif isinstance(definition, CohortDefinition):
+        core = (
+            f"sum({definition.amount}) now / sum({definition.amount}) {definition.lookback_months} months ago, "
+            f"of each {definition.entity} that had some then"
+        )
+        time = f"in force from {definition.valid.from_} to {definition.valid.to}"
+    elif isinstance(definition, PointInTimeDefinition):
+        core = definition.expression
+        time = f"in force from {definition.valid.from_} to {definition.valid.to} on the period's last day"
+    else:
+        assert isinstance(definition, SimpleDefinition)
+        core, time = definition.expression, f"{definition.time} in the period"
+    where = f", where {definition.filter}" if definition.filter else ""
+    rule = definition.currency
+    converted = f", converted at the rate of {rule.day.replace('_', ' ')}" if isinstance(rule, Conversion) else ""
+    return f"{core} over {definition.base} with {time}{where}{converted}"
+
+
+def _aggregate(part: Aggregate) -> str:
+    return f"{part.expression} where {part.filter}" if part.filter else part.expression
+
+
+def _input(item: Input) -> str:
+    if item.window is not None:
+        return f"{item.combine} of {item.metric} over {item.window} months"
+    if item.offset == 1:
+        return f"{item.metric} of the next period"
+    return item.metric if not item.offset else f"{item.metric} {item.offset} periods on"
+
+
+def _target(definition: Definition) -> str | None:
+    target = definition.target
+    if target is None:
+        return None
+    if target.plan is not None:
+        return (
+            f"the plan of {target.plan}, {'summed over the months' if target.combine == 'sum' else 'of the last month'}"
+        )
+    return f"{target.value:,} {target.unit or definition.unit}"
+
+
+def _states(warehouse: Warehouse, names: tuple[str, ...], clock: Clock) -> tuple[TableState, ...]:
+    freshness, now = warehouse.freshness(), clock.now()
+    states = []
+    for name in names:
+        state = freshness.get(name)
+        if state is None:
+            continue
+        at = state.last_success_at
+        status = "unknown" if at is None else "fresh"
+        if at is not None and now - at > timedelta(hours=state.freshness_hours):
+            status = "stale"
+        states.append(TableState(name, state.source_system, at, state.freshness_hours, state.row_count, status))
+    return tuple(states)
+
+
+def _overall(states: tuple[TableState, ...]) -> Freshness:
+    never = tuple(state.table for state in states if state.last_success_at is None)
+    moments = [state.last_success_at for state in states if state.last_success_at is not None]
+    if never:
+        return Freshness("unknown", min(moments, default=None), never)
+    stale = tuple(state.table for state in states if state.status == "stale")
+    return Freshness("stale" if stale else "fresh", min(moments), stale)
