@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The fictional company of the demo: its data platform's deliveries and its vendors' APIs, with faults on demand.",
+    help="The fictional company of the demo: its deliveries and its vendors' APIs, with faults on demand.",
 )
 
 DayOption = Annotated[
@@ -26,7 +26,7 @@ DayOption = Annotated[
     typer.Option(
         "--day",
         formats=["%Y-%m-%d"],
-        help="The company's present day, up to 62 days after its last; its last by default.",
+        help="The company's present day; its last day by default.",
     ),
 ]
 ScaleOption = Annotated[
