@@ -92,7 +92,7 @@ async def test_the_reads_do(method: str, path: str, server: WireServer) -> None:
 async def test_a_path_can_t_lead_to_another_host(path: str, server: WireServer) -> None:
     async with WireServer(lambda _request: Reply(body={})) as other:
         async with HttpClient("salesforce", server.url, HttpSettings()) as http:
-            with pytest.raises((PolicyRefused, httpx.InvalidURL)):
+            with pytest.raises(PolicyRefused):
                 await http.get(path.format(other=f"127.0.0.1:{other.port}"))
         assert (server.accepted, other.accepted) == (0, 0)
 

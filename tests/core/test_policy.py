@@ -99,6 +99,8 @@ def test_a_query_parameter_that_changes_the_method_is_refused(method: str, targe
         "/services/oauth2/token%00",
         "/services/oauth2/token%0d%0aX-HTTP-Method: PUT",
         "/services/oauth2/token%ff",
+        "/services/oauth2/token?x=\n",
+        "/services/oauth2/t\u043eken",
         "/SERVICES/oauth2/token",
         "services/oauth2/token",
         "https://example.com/services/oauth2/token",

@@ -96,8 +96,7 @@ def literal(value: Value) -> str:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise _refused("a time in it has no time zone")
-        moment = value.astimezone(UTC)
-        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
     return "'" + "".join(_ESCAPES.get(character, character) for character in value) + "'"

@@ -188,9 +188,9 @@ class HttpClient:
             PolicyRefused: not a request that only reads; nothing was sent.
             ProviderError: the vendor failed for good: attempts or deadline used up, or no use in trying again.
         """
-        request = self._client.build_request(
-            method, self._origin.copy_with(raw_path=path.encode("ascii")), params=params, data=form, headers=headers
-        )
+        self._policy.check(method, path, headers or ())
+        url = self._origin.copy_with(raw_path=path.encode("ascii"))
+        request = self._client.build_request(method, url, params=params, data=form, headers=headers)
         rule = self._policy.check(request.method, request.url.raw_path.decode("ascii"), request.headers.keys())
         call = _Call(rule, ends=time.monotonic() + self._settings.deadline_s)
         with self._tracer.start_as_current_span(

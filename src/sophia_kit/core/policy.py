@@ -74,6 +74,8 @@ class RequestPolicy:
         """
         verb = method.upper()
         path, _, query = target.partition("?")
+        if not (target.isascii() and target.isprintable()):
+            raise self._refusal(verb, path, "it has characters that must be encoded")
         for name in headers:
             if name.lower().replace("_", "-") in _OVERRIDES:
                 raise self._refusal(verb, path, f"header {name} would change its method")
