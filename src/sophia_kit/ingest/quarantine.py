@@ -1,0 +1,76 @@
+"""Records that broke their contract are kept in `meta.quarantine`, each once, until a good version arrives."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import duckdb
+import polars as pl
+
+from sophia_kit.ingest.contract import KEY, Contract
+from sophia_kit.ingest.convert import Refused
+
+__all__ = ["Quarantine", "quarantine_id"]
+
+
+def quarantine_id(table: str, refused: Refused) -> str:
+    """SHA-256 (hex, 32 digits) of table, reason and record: the same refusal has the same id in every load."""
+    text = "\x1f".join((table, refused.reason, refused.record))
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+class Quarantine:
+    """The refusals of one table's load, within the transaction of that load."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, load_id: str, seen_at: datetime
+    ) -> None:
+        self._connection = connection
+        self._contract = contract
+        self._load_id = load_id
+        self._seen_at = seen_at.astimezone(UTC).replace(tzinfo=None)
+        row = connection.execute(
+            "SELECT count(*) FROM meta.quarantine WHERE table_name = ? AND resolved_at IS NULL", [contract.table]
+        ).fetchone()
+        self._anything_open = bool(row and row[0])
+
+    def settle(self, loaded: pl.DataFrame, refused: Sequence[Refused]) -> None:
+        """A batch: findings about records that loaded are resolved, new refusals are added.
+
+        A record that was refused again is open again, also when another version of it loaded in the same batch.
+        """
+        if self._anything_open and loaded.height:
+            self._connection.register("incoming", loaded.select(KEY))
+            self._connection.execute(
+                "UPDATE meta.quarantine SET resolved_at = ? WHERE table_name = ? AND resolved_at IS NULL "
+                "AND source_id IN (SELECT source_id FROM incoming)",
+                [self._seen_at, self._contract.table],
+            )
+            self._connection.unregister("incoming")
+        if refused:
+            self._add(refused)
+            self._anything_open = True
+
+    def _add(self, refused: Sequence[Refused]) -> None:
+        frame = pl.DataFrame(
+            {
+                "quarantine_id": [quarantine_id(self._contract.table, one) for one in refused],
+                "source_id": [one.source_id for one in refused],
+                "reason": [one.reason for one in refused],
+                "record": [one.record for one in refused],
+            },
+            schema_overrides={"source_id": pl.String},
+        ).unique("quarantine_id", maintain_order=True)
+        self._connection.register("incoming", frame)
+        self._connection.execute(
+            "UPDATE meta.quarantine SET resolved_at = NULL WHERE resolved_at IS NOT NULL "
+            "AND quarantine_id IN (SELECT quarantine_id FROM incoming)"
+        )
+        self._connection.execute(
+            "INSERT INTO meta.quarantine SELECT quarantine_id, ?, ?, source_id, reason, record, ?, ?, NULL "
+            "FROM incoming WHERE quarantine_id NOT IN (SELECT quarantine_id FROM meta.quarantine)",
+            [self._contract.table, self._contract.source_system, self._seen_at, self._load_id],
+        )
+        self._connection.unregister("incoming")

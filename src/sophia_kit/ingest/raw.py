@@ -1,0 +1,158 @@
+"""Writes one raw table of a draft snapshot, all of a load or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+import polars as pl
+
+from sophia_kit.core.errors import IngestError
+from sophia_kit.ingest.contract import KEY, MODIFIED, Contract
+
+__all__ = ["Loaded", "RawTable", "prepare_raw"]
+
+_ADDED = ("source_system", "loaded_at", "load_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load did to its table: rows inserted or changed, and rows that are newly marked deleted."""
+
+    rows_merged: int
+    rows_deleted: int
+
+
+def prepare_raw(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Create the contract's raw table where it is missing, and add columns that the contract gained.
+
+    Raises:
+        IngestError: a column's type changed in the contract.
+    """
+    connection.execute(contract.ddl())
+    there = _columns(connection, contract)
+    for name, kind in contract.data_columns.items():
+        if name not in there:
+            connection.execute(f'ALTER TABLE raw."{contract.table}" ADD COLUMN "{name}" {kind}')
+        elif there[name] != kind:
+            raise IngestError(
+                f"raw.{contract.table}.{name} is {there[name]} in the current snapshot and {kind} in its contract.",
+                hint="Give the column a new name in the contract, or load into a new workspace (SOPHIA_WORKSPACE).",
+            )
+
+
+class RawTable:
+    """One load of one raw table. Used by one thread at a time; `begin`, any number of `add`, then `finish`.
+
+    Of the versions of a record the one with the latest `modified_at` stays, of equals the one that was delivered
+    last. A row that would not change is not touched, so that the same load twice leaves the same rows.
+
+    `loaded_at` and `load_id` mark the rows that the load inserts or changes.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, load_id: str, loaded_at: datetime
+    ) -> None:
+        self._connection = connection
+        self._contract = contract
+        self._name = f'raw."{contract.table}"'
+        self._marks = [contract.source_system, loaded_at.astimezone(UTC).replace(tzinfo=None), load_id]
+        self._appending = False
+        self._merged = 0
+        self._deleted_before = 0
+
+    def begin(self, *, track_keys: bool = False) -> None:
+        """Start the load. With `track_keys`, `finish` can tell which rows were not delivered."""
+        self._connection.execute("BEGIN")
+        self._appending = self._count() == 0
+        self._deleted_before = self._count("WHERE is_deleted")
+        if track_keys:
+            self._connection.execute("CREATE OR REPLACE TEMP TABLE delivered_keys (source_id VARCHAR)")
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Merge a batch: columns of the contract, `is_deleted`, and text columns the contract doesn't know."""
+        if frame.is_empty():
+            return
+        if frame[KEY].n_unique() < frame.height:
+            frame = frame.sort(MODIFIED, maintain_order=True).unique(KEY, keep="last", maintain_order=True)
+        there = _columns(self._connection, self._contract)
+        for name in frame.columns:
+            if name.lower() not in {column.lower() for column in there}:
+                self._connection.execute(f'ALTER TABLE {self._name} ADD COLUMN "{name}" VARCHAR')
+        self._connection.register("incoming", frame)
+        try:
+            self._append(frame.columns) if self._appending else self._merge(frame.columns)
+        finally:
+            self._connection.unregister("incoming")
+
+    def delivered(self, keys: pl.Series) -> None:
+        """Note keys that the source still has; see `begin`."""
+        if len(keys):
+            self._connection.register("incoming", keys.rename(KEY).to_frame())
+            self._connection.execute("INSERT INTO delivered_keys SELECT source_id FROM incoming")
+            self._connection.unregister("incoming")
+
+    def finish(self, *, delete_undelivered: bool = False) -> Loaded:
+        """End the load. With `delete_undelivered`, rows whose key was not delivered are marked deleted."""
+        if self._appending:
+            self._drop_old_versions()
+            self._merged = self._count()
+        if delete_undelivered:
+            found = self._connection.execute(
+                f"UPDATE {self._name} SET is_deleted = true, loaded_at = ?, load_id = ? "  # noqa: S608
+                "WHERE NOT is_deleted AND source_id NOT IN (SELECT source_id FROM delivered_keys)",
+                self._marks[1:],
+            ).fetchone()
+            self._merged += int(found[0]) if found else 0
+        deleted = self._count("WHERE is_deleted") - self._deleted_before
+        self._connection.execute("COMMIT")
+        return Loaded(self._merged, max(0, deleted))
+
+    def _append(self, columns: list[str]) -> None:
+        names = _list(columns)
+        self._connection.execute(
+            f"INSERT INTO {self._name} ({names}, {', '.join(_ADDED)}) SELECT {names}, ?, ?, ? FROM incoming",  # noqa: S608
+            self._marks,
+        )
+
+    def _merge(self, columns: list[str]) -> None:
+        data = [name for name in columns if name != KEY]
+        changed = " OR ".join(f'held."{name}" IS DISTINCT FROM new."{name}"' for name in data)
+        update = ", ".join(f'"{name}" = new."{name}"' for name in (*data, *_ADDED))
+        every = [*columns, *_ADDED]
+        values = ", ".join(f'new."{name}"' for name in every)
+        found = self._connection.execute(
+            f"MERGE INTO {self._name} AS held "  # noqa: S608
+            "USING (SELECT *, ? AS source_system, ? AS loaded_at, ? AS load_id FROM incoming) AS new "
+            "ON held.source_id = new.source_id "
+            f"WHEN MATCHED AND new.modified_at >= held.modified_at AND ({changed}) THEN UPDATE SET {update} "
+            f"WHEN NOT MATCHED THEN INSERT ({_list(every)}) VALUES ({values})",
+            self._marks,
+        ).fetchone()
+        self._merged += int(found[0]) if found else 0
+
+    def _drop_old_versions(self) -> None:
+        """Rows were appended in the order of delivery; of each key the latest version stays."""
+        self._connection.execute(
+            f"DELETE FROM {self._name} WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, row_number() OVER "  # noqa: S608
+            f"(PARTITION BY source_id ORDER BY modified_at DESC, rowid DESC) AS age FROM {self._name} WHERE source_id "
+            f"IN (SELECT source_id FROM {self._name} GROUP BY source_id HAVING count(*) > 1)) WHERE age > 1)"
+        )
+
+    def _count(self, where: str = "") -> int:
+        row = self._connection.execute(f"SELECT count(*) FROM {self._name} {where}").fetchone()  # noqa: S608
+        return int(row[0]) if row else 0
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[str, str]:
+    rows = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
+        "AND schema_name = 'raw' AND table_name = ?",
+        [contract.table],
+    ).fetchall()
+    return {str(name): str(kind) for name, kind in rows}
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
