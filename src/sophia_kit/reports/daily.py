@@ -16,7 +16,7 @@ from sophia_kit.core.settings import Settings, load_settings
 from sophia_kit.metrics.calendar import Calendar
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.definition import Definition, DerivedDefinition, RatioDefinition, RowsDefinition
-from sophia_kit.metrics.evaluate import evaluate
+from sophia_kit.metrics.evaluation import evaluate
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.value import ComparisonKind, Grain, MetricValue
 from sophia_kit.reports.compose import Grouped, MetricText, compose
