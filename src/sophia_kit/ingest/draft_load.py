@@ -93,10 +93,10 @@ class DraftLoad:
                 cursor = self._state.cursor(contract.source, contract.resource, parent.snapshot_id)
                 if cursor is not None:
                     self._cursors[contract.source, contract.resource] = cursor
-        before = connection.execute("SELECT demo, company_time_zone FROM meta.snapshot").fetchone()
-        if before is None:
+        before = connection.execute("SELECT demo, company_time_zone FROM meta.snapshot").fetchall()
+        if not before:
             return
-        self._demo, zone = bool(before[0]), str(before[1])
+        self._demo, zone = bool(before[0][0]), str(before[0][1])
         self._held = f"the current snapshot holds {'demo' if self._demo else 'live'} data"
         if zone != self._company.time_zone:
             raise IngestError(

@@ -9,6 +9,7 @@ import duckdb
 import polars as pl
 
 from sophia_kit.ingest.contract import Contract
+from sophia_kit.ingest.sql import number
 
 __all__ = ["write_freshness"]
 
@@ -26,10 +27,8 @@ def write_freshness(
         now = succeeded.get(contract.table)
         naive = None if now is None else now.astimezone(UTC).replace(tzinfo=None)
         latest = max((moment for moment in (before.get(contract.table), naive) if moment is not None), default=None)
-        count = connection.execute(f'SELECT count(*) FROM raw."{contract.table}" WHERE NOT is_deleted').fetchone()  # noqa: S608
-        rows.append(
-            (contract.table, contract.source_system, latest, contract.freshness_hours, int(count[0]) if count else 0)
-        )
+        count = number(connection, f'SELECT count(*) FROM raw."{contract.table}" WHERE NOT is_deleted')  # noqa: S608
+        rows.append((contract.table, contract.source_system, latest, contract.freshness_hours, count))
     schema: dict[str, type[pl.DataType] | pl.DataType] = {
         "table_name": pl.String,
         "source_system": pl.String,

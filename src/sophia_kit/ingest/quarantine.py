@@ -11,6 +11,7 @@ import polars as pl
 
 from sophia_kit.ingest.contract import KEY, Contract
 from sophia_kit.ingest.convert import Refused
+from sophia_kit.ingest.sql import number
 
 __all__ = ["Quarantine", "quarantine_id"]
 
@@ -31,10 +32,11 @@ class Quarantine:
         self._contract = contract
         self._load_id = load_id
         self._seen_at = seen_at.astimezone(UTC).replace(tzinfo=None)
-        row = connection.execute(
-            "SELECT count(*) FROM meta.quarantine WHERE table_name = ? AND resolved_at IS NULL", [contract.table]
-        ).fetchone()
-        self._anything_open = bool(row and row[0])
+        self._anything_open = number(
+            connection,
+            "SELECT count(*) FROM meta.quarantine WHERE table_name = ? AND resolved_at IS NULL",
+            [contract.table],
+        ) > 0
 
     def settle(self, loaded: pl.DataFrame, refused: Sequence[Refused]) -> None:
         """A batch: findings about records that loaded are resolved, new refusals are added.

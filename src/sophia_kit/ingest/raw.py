@@ -10,6 +10,7 @@ import polars as pl
 
 from sophia_kit.core.errors import IngestError
 from sophia_kit.ingest.contract import KEY, MODIFIED, Contract
+from sophia_kit.ingest.sql import number
 
 __all__ = ["Loaded", "RawTable", "prepare_raw"]
 
@@ -99,12 +100,12 @@ class RawTable:
             self._drop_old_versions()
             self._merged = self._count()
         if delete_undelivered:
-            found = self._connection.execute(
+            self._merged += number(
+                self._connection,
                 f"UPDATE {self._name} SET is_deleted = true, loaded_at = ?, load_id = ? "  # noqa: S608
                 "WHERE NOT is_deleted AND source_id NOT IN (SELECT source_id FROM delivered_keys)",
                 self._marks[1:],
-            ).fetchone()
-            self._merged += int(found[0]) if found else 0
+            )
         deleted = self._count("WHERE is_deleted") - self._deleted_before
         self._connection.execute("COMMIT")
         return Loaded(self._merged, max(0, deleted))
@@ -122,15 +123,15 @@ class RawTable:
         update = ", ".join(f'"{name}" = new."{name}"' for name in (*data, *_ADDED))
         every = [*columns, *_ADDED]
         values = ", ".join(f'new."{name}"' for name in every)
-        found = self._connection.execute(
+        self._merged += number(
+            self._connection,
             f"MERGE INTO {self._name} AS held "  # noqa: S608
             "USING (SELECT *, ? AS source_system, ? AS loaded_at, ? AS load_id FROM incoming) AS new "
             "ON held.source_id = new.source_id "
             f"WHEN MATCHED AND new.modified_at >= held.modified_at AND ({changed}) THEN UPDATE SET {update} "
             f"WHEN NOT MATCHED THEN INSERT ({_list(every)}) VALUES ({values})",
             self._marks,
-        ).fetchone()
-        self._merged += int(found[0]) if found else 0
+        )
 
     def _drop_old_versions(self) -> None:
         """Rows were appended in the order of delivery; of each key the latest version stays."""
@@ -141,8 +142,7 @@ class RawTable:
         )
 
     def _count(self, where: str = "") -> int:
-        row = self._connection.execute(f"SELECT count(*) FROM {self._name} {where}").fetchone()  # noqa: S608
-        return int(row[0]) if row else 0
+        return number(self._connection, f"SELECT count(*) FROM {self._name} {where}")  # noqa: S608
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[str, str]:
