@@ -25,6 +25,7 @@ from sophia_kit.jobs.evidence import (
     read_result,
     seal_snapshot,
 )
+from sophia_kit.jobs.inputs import code_state, file_digest, file_subject
 from sophia_kit.jobs.process import run_notebook
 from sophia_kit.jobs.registry import Job, find_job
 from sophia_kit.proofs import (
@@ -36,9 +37,6 @@ from sophia_kit.proofs import (
     Statement,
     Subject,
     Trail,
-    code_state,
-    file_digest,
-    file_subject,
     open_trail,
 )
 from sophia_kit.state import Run as RunRecord
@@ -127,7 +125,7 @@ def run_job(
         record = _Record()
         run_dir = settings.reports_dir / run_id
         try:
-            _work(settings, job, arguments, record, run_dir, run_id, load=load, stage=stage, progress=progress)
+            _work(settings, state, job, arguments, record, run_dir, run_id, load=load, stage=stage, progress=progress)
             record.outcome = "succeeded"
         except KeyboardInterrupt:
             error = Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again.")
@@ -154,6 +152,7 @@ def run_job(
 
 def _work(
     settings: Settings,
+    state: State,
     job: Job,
     arguments: Mapping[str, str],
     record: _Record,
@@ -165,10 +164,11 @@ def _work(
     progress: Progress | None,
 ) -> None:
     record.code = code_state(settings.root)
+    store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
     if load:
         stage("load")
-        record.load = run_ingest(settings, run_id=run_id, progress=progress)
-    snapshot = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots).current()
+        record.load = run_ingest(settings, state, store, settings.clock(), progress=progress, run_id=run_id)
+    snapshot = store.current()
     stage("notebook")
     options = [part for option, value in sorted(arguments.items()) for part in (f"--{option}", value)]
     with ThreadPoolExecutor(1, "digest") as pool:
