@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sophia_kit.cli.context import console, open_settings
-from sophia_kit.cli.output import Format, FormatOption, print_json
+from sophia_kit.cli.output import Format, FormatOption
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,7 +72,7 @@ def metric_command(
         settings=open_settings(demo),
     )
     if format is MetricFormat.json:
-        print_json(result.values)
+        sys.stdout.write(_json({"metric": result.query.metric, "values": [_record(value) for value in result.values]}))
     elif format is MetricFormat.csv:
         sys.stdout.write(_with_context(result).write_csv())
     else:
@@ -86,9 +89,31 @@ def explain_command(
 
     explanation = explain(name, settings=open_settings(demo))
     if format is Format.json:
-        print_json([explanation])
+        sys.stdout.write(_json(asdict(explanation) | {"sql": dict(explanation.sql)}))
     else:
         _print_explanation(console(), explanation)
+
+
+def _record(value: MetricValue) -> dict[str, Any]:
+    """A value as programs get it: its fields, with what is named as mappings."""
+    record = asdict(value)
+    record["period"]["label"] = value.period.label
+    record["members"] = dict(value.members)
+    record["provenance"]["params"] = dict(value.provenance.params)
+    return record
+
+
+def _json(content: dict[str, Any]) -> str:
+    """Decimals as strings in plain notation, so that no digit is lost."""
+    return json.dumps(content, default=_plain, indent=2) + "\n"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def _filters(where: list[str]) -> dict[str, list[str]]:

@@ -199,13 +199,13 @@ def _flow(builder: _Builder, definition: SimpleDefinition | RatioDefinition) -> 
     own = builder.condition(definition.filter)
     if builder.shape.single:
         groups, by = builder.grouped()
-        head, source = "", "$first_day AS period_start"
-        where = builder.where(f"{time} BETWEEN $first_day AND $last_day", own)
+        head, source = "", "CAST($first_day AS DATE) AS period_start"
+        where = builder.where(f"{time} BETWEEN CAST($first_day AS DATE) AND CAST($last_day AS DATE)", own)
         spine = ""
     else:
         groups, by = builder.grouped("days.period_start")
         head = (
-            "WITH periods AS (SELECT unnest($starts) AS period_start, unnest($ends) AS period_end), "
+            f"WITH periods AS (SELECT {_listed('starts', 'period_start')}, {_listed('ends', 'period_end')}), "
             "days AS (SELECT period_start, CAST(unnest(generate_series(period_start, period_end, INTERVAL 1 DAY)) "
             "AS DATE) AS day FROM periods)"
         )
@@ -238,9 +238,9 @@ def _balance(builder: _Builder, definition: PointInTimeDefinition) -> str:
     if isinstance(rule, Conversion) and rule.day != "period_end":
         rate_day = f"base.{rule.day}"
     own = builder.condition(definition.filter, _BALANCE_PERIODS)
-    listed = ["unnest($starts) AS period_start", "unnest($ends) AS period_end"]
+    listed = [_listed("starts", "period_start"), _listed("ends", "period_end")]
     if "periods.next_" in own:
-        listed += ["unnest($next_starts) AS next_start", "unnest($next_ends) AS next_end"]
+        listed += [_listed("next_starts", "next_start"), _listed("next_ends", "next_end")]
     groups, by = builder.grouped("periods.period_start")
     in_force = _in_force("base", valid.from_, valid.to, "periods.period_end")
     return (
@@ -263,8 +263,8 @@ def _cohort(builder: _Builder, definition: CohortDefinition) -> str:
     names = [f"dim_{index}" for index in range(len(builder.dimensions))]
     outer = "".join(f"{name}, " for name in names)
     return (
-        "WITH periods AS (SELECT unnest($starts) AS period_start, unnest($ends) AS period_end, "
-        "unnest($openings) AS opening_day), "
+        f"WITH periods AS (SELECT {_listed('starts', 'period_start')}, {_listed('ends', 'period_end')}, "
+        f"{_listed('openings', 'opening_day')}), "
         f"balances AS (SELECT {groups}"
         f"sum(CASE WHEN {then} THEN base.{definition.amount} ELSE 0 END) AS held, "
         f"sum(CASE WHEN {then} THEN {amount} ELSE 0 END) AS opening, "
@@ -278,6 +278,11 @@ def _cohort(builder: _Builder, definition: CohortDefinition) -> str:
         "flatten(array_agg(missing_rates) FILTER (WHERE missing_rates IS NOT NULL)) AS missing_rates "
         f"FROM balances WHERE held > 0 GROUP BY {', '.join(['period_start', *names])}"
     )
+
+
+def _listed(parameter: str, column: str) -> str:
+    """A list of days, a row each. The cast lets the statement run again from values that were printed."""
+    return f"unnest(CAST(${parameter} AS DATE[])) AS {column}"
 
 
 def _in_force(alias: str, first: str, end: str, day: str) -> str:

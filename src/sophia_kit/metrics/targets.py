@@ -21,7 +21,7 @@ __all__ = ["Targets"]
 _PLANS = "plans"
 _SQL = (
     "SELECT month, value, unit\nFROM plans\n"
-    "WHERE metric = $metric AND month BETWEEN $first_month AND $last_month\nORDER BY month"
+    "WHERE metric = $metric AND month BETWEEN CAST($first_month AS DATE) AND CAST($last_month AS DATE)\nORDER BY month"
 )
 
 
