@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sophia_kit.reports.daily import daily_brief, segments
+from sophia_kit.reports.daily import BriefChoices, brief_choices, daily_brief, segments
 from sophia_kit.reports.facts import Explanation, Facts
 from sophia_kit.reports.model import DailyBrief, Finding, FreshnessGate, Kpi, Mover
 from sophia_kit.reports.narrative import Narrative, narrate
@@ -11,18 +11,30 @@ from sophia_kit.reports.parameters import (
     BriefParameters,
     parse_arguments,
     resolve_parameters,
-    started_as_script,
 )
 from sophia_kit.reports.prose import Part, fill, plain_text
+from sophia_kit.reports.script import print_summary, script_errors, started_as_script
+from sophia_kit.reports.views import (
+    change_texts,
+    explanation_markup,
+    finding_rows,
+    mover_rows,
+    narrative_markup,
+    reason_rows,
+    source_rows,
+    tile_of,
+)
 
 if TYPE_CHECKING:
     from sophia_kit.reports.brief import render
-    from sophia_kit.reports.charts import breakdown_chart, movements_chart, trend_chart
+    from sophia_kit.reports.charts import Drawing, breakdown_chart, trend_charts
     from sophia_kit.reports.result import Published, publish
 
 __all__ = [
+    "BriefChoices",
     "BriefParameters",
     "DailyBrief",
+    "Drawing",
     "Explanation",
     "Facts",
     "Finding",
@@ -33,28 +45,38 @@ __all__ = [
     "Part",
     "Published",
     "breakdown_chart",
+    "brief_choices",
+    "change_texts",
     "daily_brief",
+    "explanation_markup",
     "fill",
-    "movements_chart",
+    "finding_rows",
+    "mover_rows",
     "narrate",
+    "narrative_markup",
     "parse_arguments",
     "plain_text",
+    "print_summary",
     "publish",
+    "reason_rows",
     "render",
     "resolve_parameters",
+    "script_errors",
     "segments",
+    "source_rows",
     "started_as_script",
-    "trend_chart",
+    "tile_of",
+    "trend_charts",
 ]
 
 # These need Altair and Jinja, which take a second to import and belong to the extra `notebooks`.
 _DRAWN = {
+    "Drawing": "charts",
     "Published": "result",
     "breakdown_chart": "charts",
-    "movements_chart": "charts",
     "publish": "result",
     "render": "brief",
-    "trend_chart": "charts",
+    "trend_charts": "charts",
 }
 
 

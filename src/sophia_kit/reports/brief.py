@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
@@ -14,12 +13,12 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from sophia_kit.reports.charts import breakdown_chart, movements_chart, sparkline, svg, trend_chart
+from sophia_kit.reports.charts import MOVEMENTS, Drawing, breakdown_chart, sparkline, svg, trend_charts
 from sophia_kit.reports.facts import Explanation, Line, anchor
-from sophia_kit.reports.model import DailyBrief, Kpi
+from sophia_kit.reports.model import DailyBrief
 from sophia_kit.reports.theme import COLOURS, FONTS, css_variables
 
-__all__ = ["MOVEMENTS", "TRENDS", "render"]
+__all__ = ["render"]
 
 CARDS: Final = (
     "arr",
@@ -33,8 +32,6 @@ CARDS: Final = (
     "payment_success_rate",
     "failed_payments",
 )
-TRENDS: Final = ("arr", "revenue", "nrr", "payment_volume", "payment_success_rate")
-MOVEMENTS: Final = (("mrr_new", 1), ("mrr_expansion", 1), ("mrr_contraction", -1), ("mrr_churned", -1))
 
 
 def render(brief: DailyBrief) -> str:
@@ -54,7 +51,7 @@ def render(brief: DailyBrief) -> str:
         anchor=anchor,
         cards=[kpi for name in CARDS if (kpi := brief.kpi(name)) is not None],
         movements=[kpi for name, _ in MOVEMENTS if (kpi := brief.kpi(name)) is not None],
-        charts=list(_charts(brief)),
+        charts=[_figure(item, f"chart-{place}") for place, item in enumerate(trend_charts(brief))],
         failures_chart=_failures_chart(brief),
         sparkline=lambda kpi: Markup(sparkline(kpi)),  # noqa: S704
         css=Markup(_css(brief)),  # noqa: S704
@@ -88,27 +85,9 @@ def _css(brief: DailyBrief) -> str:
 _DEMO_ON_PAPER: Final = "DEMO DATA: a fictional company"
 
 
-def _charts(brief: DailyBrief) -> Iterator[dict[str, Any]]:
-    for name in TRENDS:
-        kpi = brief.kpi(name)
-        if kpi is None:
-            continue
-        yield _figure(kpi, trend_chart(kpi), kpi.value.label, _range_text(kpi))
-        if name == "arr":
-            parts = [(part, sign) for item, sign in MOVEMENTS if (part := brief.kpi(item)) is not None]
-            if parts:
-                text = "Gains stand above the line, losses below it; the table beside the charts has the numbers."
-                yield _figure(parts[0][0], movements_chart(parts), "What moved MRR", text)
-
-
-def _figure(kpi: Kpi, chart: Any, title: str, description: str) -> dict[str, Any]:
-    drawn = svg(chart, name=f"chart-{kpi.name}", title=title, description=description)
-    return {"title": title, "kpi": kpi, "why": anchor(f"metric.{kpi.fact}"), "svg": Markup(drawn)}  # noqa: S704
-
-
-def _range_text(kpi: Kpi) -> str:
-    first, last = kpi.trend[0], kpi.trend[-1]
-    return f"{first.period.label}: {first.display}. {last.period.label}: {last.display}."
+def _figure(drawing: Drawing, name: str) -> dict[str, Any]:
+    drawn = svg(drawing.chart, name=name, title=drawing.title, description=drawing.description)
+    return {"title": drawing.title, "why": anchor(f"metric.{drawing.kpi.fact}"), "svg": Markup(drawn)}  # noqa: S704
 
 
 def _failures_chart(brief: DailyBrief) -> Markup | None:

@@ -8,20 +8,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
 import altair as alt
 
 from sophia_kit.metrics.value import MetricValue
-from sophia_kit.reports.model import Breakdown, Kpi
+from sophia_kit.reports.model import Breakdown, DailyBrief, Kpi
 from sophia_kit.reports.theme import COLOURS, chart_config
 
-__all__ = ["breakdown_chart", "movements_chart", "sparkline", "svg", "trend_chart"]
+__all__ = ["Drawing", "breakdown_chart", "movements_chart", "sparkline", "svg", "trend_chart", "trend_charts"]
 
 WIDTH: Final = 330
 HEIGHT: Final = 120
 _MONTH: Final = "%b %Y"
+
+
+TRENDS: Final = ("arr", "revenue", "nrr", "payment_volume", "payment_success_rate")
+MOVEMENTS: Final = (("mrr_new", 1), ("mrr_expansion", 1), ("mrr_contraction", -1), ("mrr_churned", -1))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chart, what it is called, what it says to those who don't see it, and a metric that it draws."""
+
+    title: str
+    kpi: Kpi
+    chart: alt.LayerChart
+    description: str
+
+
+def trend_charts(brief: DailyBrief) -> tuple[Drawing, ...]:
+    """The trends of a brief, in the order they are read."""
+    found: list[Drawing] = []
+    for name in TRENDS:
+        kpi = brief.kpi(name)
+        if kpi is None:
+            continue
+        first, last = kpi.trend[0], kpi.trend[-1]
+        text = f"{first.period.label}: {first.display}. {last.period.label}: {last.display}."
+        found.append(Drawing(kpi.value.label, kpi, trend_chart(kpi), text))
+        parts = [(part, sign) for item, sign in MOVEMENTS if (part := brief.kpi(item)) is not None]
+        if name == "arr" and parts:
+            text = "Gains stand above the line, losses below it; the table of movements has the numbers."
+            found.append(Drawing("What moved MRR", parts[0][0], movements_chart(parts), text))
+    return tuple(found)
 
 
 def trend_chart(kpi: Kpi, *, width: int = WIDTH, height: int = HEIGHT) -> alt.LayerChart:

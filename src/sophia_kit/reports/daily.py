@@ -27,7 +27,7 @@ from sophia_kit.warehouse import SnapshotStore, Warehouse
 if TYPE_CHECKING:
     from sophia_kit.metrics.value import MetricResult
 
-__all__ = ["daily_brief", "segments"]
+__all__ = ["BriefChoices", "brief_choices", "daily_brief", "segments"]
 
 KEY_FIGURES: Final = (
     "arr",
@@ -81,6 +81,25 @@ def daily_brief(
             raise UnknownName("segment", segment, known)
         ask = _Asking(settings, warehouse, catalogue or Catalogue.load(), clock, day, segment)
         return ask.brief()
+
+
+@dataclass(frozen=True, slots=True)
+class BriefChoices:
+    """What can be asked for: days up to `day`, today by the run's clock, and the segments there are."""
+
+    day: date
+    segments: tuple[str, ...]
+
+
+def brief_choices(settings: Settings | None = None) -> BriefChoices:
+    """What a reader may choose from.
+
+    Raises:
+        NoSnapshot: nothing has been loaded.
+    """
+    settings = settings or load_settings()
+    with _current(settings) as warehouse:
+        return BriefChoices(company_day(settings.clock().now(), warehouse.time_zone), segments(warehouse))
 
 
 def segments(warehouse: Warehouse) -> tuple[str, ...]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any, Final
 
 from sophia_kit.core.errors import InputError, UnknownName
 
-__all__ = ["BriefParameters", "parse_arguments", "resolve_parameters", "started_as_script"]
+__all__ = ["BriefParameters", "parse_arguments", "resolve_parameters"]
 
 NAMES: Final = ("day", "segment")
 
@@ -61,11 +59,6 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
 
 
 _USAGE: Final = "Use --day YYYY-MM-DD and --segment NAME; both may be left out."
-
-
-def started_as_script(file: str) -> bool:
-    """Whether this process was started to run the notebook at `file`, as `python notebooks/daily_bi.py` is."""
-    return bool(sys.argv[0]) and Path(sys.argv[0]).resolve() == Path(file).resolve()
 
 
 def _first(name: str, sources: Sequence[Mapping[str, Any]]) -> str | None:

@@ -1,0 +1,74 @@
+"""A notebook that runs as a script: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from sophia_kit.core.errors import Interrupted, SophiaError
+from sophia_kit.reports.model import DailyBrief, Kpi
+from sophia_kit.reports.views import change_texts, title_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["print_summary", "script_errors", "started_as_script"]
+
+
+def started_as_script(file: str) -> bool:
+    """Whether this process was started to run the notebook at `file`, as `python notebooks/daily_bi.py` is."""
+    return bool(sys.argv[0]) and Path(sys.argv[0]).resolve() == Path(file).resolve()
+
+
+@contextmanager
+def script_errors() -> Iterator[None]:
+    """End the process with one message and the error's exit code, without a traceback."""
+    try:
+        yield
+    except SophiaError as error:
+        _end(error)
+    except KeyboardInterrupt:
+        _end(Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again."))
+
+
+def _end(error: SophiaError) -> NoReturn:
+    hint = f"\nHint: {error.hint}" if error.hint else ""
+    sys.stderr.write(f"{error.title}. {error.message}{hint}\n")
+    raise SystemExit(error.exit_code)
+
+
+def print_summary(brief: DailyBrief, page: Path, *, to: Console | None = None) -> None:
+    """Print the key figures as a table, and where the page lies. `to` defaults to standard output."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    out = to or Console(highlight=False)
+    head = brief.header
+    if head.demo:
+        out.print("DEMO DATA: a fictional company; no number here is about a real one.")
+    scope = f"segment {head.segment}" if head.segment else "whole company"
+    table = Table(title=Text(f"{head.company}, {head.day.isoformat()}, {scope}"), title_justify="left")
+    for name in ("Metric", "Period"):
+        table.add_column(name)
+    for name in ("Value", "vs before", "vs year ago", "vs target"):
+        table.add_column(name, justify="right")
+    table.add_column("Data")
+    for kpi in (*brief.kpis, *brief.day_kpis):
+        changes = change_texts(brief, kpi)
+        cells = [changes.get(kind, "") for kind in ("prior_period", "prior_year", "target")]
+        row = [title_of(kpi), kpi.value.period.label, kpi.value.display, *cells, _state(kpi)]
+        table.add_row(*(Text(cell) for cell in row))
+    out.print(table)
+    for kpi in (*brief.kpis, *brief.day_kpis):
+        if kpi.value.unknown is not None:
+            out.print(Text(f"{title_of(kpi)} is unknown: {kpi.value.unknown.reason}"))
+    out.print(Text(f"Brief: {page}"), soft_wrap=True)
+
+
+def _state(kpi: Kpi) -> str:
+    status = kpi.value.freshness.status
+    return "age unknown" if status == "unknown" else status
