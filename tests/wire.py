@@ -56,7 +56,7 @@ class WireServer:
     """Serves `answer`; an async context manager. Counts connections and keeps every request."""
 
     def __init__(self, answer: Callable[[Request], Reply]) -> None:
-        self._answer = answer
+        self.answer = answer
         self.accepted = 0
         self.requests: list[Request] = []
         self._open: set[asyncio.StreamWriter] = set()
@@ -113,7 +113,7 @@ class WireServer:
                 request = await _read(reader)
                 self.requests.append(request)
                 self._changed.set()
-                sending = asyncio.create_task(_send(writer, self._answer(request)))
+                sending = asyncio.create_task(_send(writer, self.answer(request)))
                 while not sending.done() and not reader.at_eof():
                     await asyncio.wait({sending}, timeout=0.01)
                 if not sending.done():

@@ -36,14 +36,7 @@ def settings_for(url: str, root: Path) -> Settings:
             "refresh_token": "canary-refresh-token",
             "requests_per_second": 1000,
         },
-        http=HttpSettings(
-            connect_timeout_s=1,
-            read_timeout_s=0.3,
-            attempts=4,
-            deadline_s=3,
-            backoff_initial_s=0.01,
-            backoff_max_s=0.02,
-        ),
+        http=HttpSettings(attempts=3, backoff_initial_s=0.01, backoff_max_s=0.02),
     )
 
 

@@ -21,7 +21,7 @@ from sophia_kit.core.http import HttpClient
 from sophia_kit.core.policy import RequestPolicy, Rule
 from sophia_kit.core.settings import HttpSettings
 
-QUICK = HttpSettings(attempts=3, backoff_initial_s=0.001, backoff_max_s=0.001, read_timeout_s=0.2)
+QUICK = HttpSettings(attempts=3, backoff_initial_s=0.001, backoff_max_s=0.001)
 CANARY = "canary-7f3a9c"
 
 
