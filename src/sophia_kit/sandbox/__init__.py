@@ -11,6 +11,7 @@ from sophia_kit.sandbox.faults import FAULT_KINDS, FaultKind, Faults
 from sophia_kit.sandbox.salesforce import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from sophia_kit.sandbox.server import HEADER, LoggedRequest, SandboxServer
 from sophia_kit.sandbox.truth import Truth
+from sophia_kit.sandbox.warts import Wart
 
 __all__ = [
     "CLIENT_ID",
@@ -25,5 +26,6 @@ __all__ = [
     "LoggedRequest",
     "SandboxServer",
     "Truth",
+    "Wart",
     "deliver",
 ]

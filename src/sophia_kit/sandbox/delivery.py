@@ -5,7 +5,8 @@
 
 Order by name is order of delivery. The history comes as one file a month for the big tables and one file for the
 others; each day after it comes as a file of its own, empty when there is nothing new. A file holds every version that
-became known: a record may occur more than once, and in several files.
+became known: a record may occur more than once, and in several files; the versions of a record follow each other in
+time.
 """
 
 from __future__ import annotations
@@ -131,7 +132,10 @@ def delivered_between(world: World, name: str, before: int | None, until: int) -
         if name in BLEMISHED:
             parts.append(world.blemished(name).doubled.filter(window))
     parts.append(world.malformed(name).frame.filter(window))
-    frame = pl.concat(parts).sort(DELIVERED, maintain_order=True).drop(DELIVERED)
+    frame = pl.concat(parts)
+    if name not in MONTHLY:
+        frame = frame.sort(DELIVERED, maintain_order=True)
+    frame = frame.drop(DELIVERED)
     table, field, days = NEW_COLUMN
     if name == table and until >= world.profile.last + days:
         frame = frame.with_columns(pl.lit("email").alias(field))
@@ -172,7 +176,7 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        frame.write_parquet(staged, statistics=False)
+        frame.write_parquet(staged, compression="lz4", statistics=False)
         staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)

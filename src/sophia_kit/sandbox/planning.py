@@ -42,6 +42,8 @@ def _open(deals: tuple[Deal, ...], day: int, start: int, end: int, least: int = 
     between `start` and `end`."""
     total = 0
     for deal in deals:
+        if not deal.steps or deal.steps[0].day > day or (deal.steps[-1].stage >= WON and deal.steps[-1].day <= day):
+            continue
         step = deal.at(day)
         if step is not None and least <= step.stage < WON and start <= step.closes <= end:
             total += _usd(deal) if deal.amount(step) is not None else 0
@@ -49,19 +51,14 @@ def _open(deals: tuple[Deal, ...], day: int, start: int, end: int, least: int = 
 
 
 def quota_rows(profile: Profile, deals: tuple[Deal, ...]) -> Rows:
-    """A quota a seller and quarter. On the last day the open pipeline is about three times what is left to win, both
-    in the quarter that ends and in the one that comes."""
+    """A quota a seller and quarter: as the quarter begins, its open pipeline is about three times its quota."""
     rows = Rows("quotas")
     draws = Draws(profile.seed, "quotas")
     quarters = quarters_of(profile)
     for turn, start in enumerate(quarters):
         end = _quarter_end(start)
-        if start > profile.last:
-            total = _open(deals, profile.last, start, end) * 10 // 31
-        elif end >= profile.last:
-            total = _won(deals, start, profile.last) + _open(deals, profile.last, start, end) * 10 // 30
-        else:
-            total = _won(deals, start, end) * 100 // draws.between("attained", turn, 78, 104)
+        pipeline = _open(deals, min(start - 1, profile.last), start, end)
+        total = pipeline * 100 // draws.between("coverage", turn, 280, 350)
         known = profile.calendar.at(max(start - 25, profile.first - 25), 12 * 3600)
         for seller in range(SELLERS):
             share = total * (1000 + draws.between("share", turn * 64 + seller, -120, 120)) // (SELLERS * 1000)
@@ -73,13 +70,13 @@ def quota_rows(profile: Profile, deals: tuple[Deal, ...]) -> Rows:
 def forecast_rows(profile: Profile, deals: tuple[Deal, ...]) -> Rows:
     """What each seller forecast for a quarter at its beginning, its middle and two weeks before its end."""
     rows = Rows("forecasts")
+    of_seller = [tuple(deal for deal in deals if deal.owner == seller) for seller in range(SELLERS)]
     for start in quarters_of(profile):
         end = _quarter_end(start)
         for moment in (start + 2, start + 45, end - 14):
             if moment > profile.horizon:
                 continue
-            for seller in range(SELLERS):
-                own = tuple(deal for deal in deals if deal.owner == seller)
+            for seller, own in enumerate(of_seller):
                 won = _won(own, start, moment)
                 ready = _open(own, moment, start, end, least=3)
                 likely = _open(own, moment, start, end, least=2)

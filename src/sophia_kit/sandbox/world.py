@@ -9,16 +9,20 @@ from functools import cached_property
 import polars as pl
 
 from sophia_kit.sandbox.blemishes import BLEMISHED, Blemished, Malformed, blemish, malformed
+from sophia_kit.sandbox.calls import Call, call_rows, make_calls
+from sophia_kit.sandbox.chat import message_rows
 from sophia_kit.sandbox.crm import Account, account_rows, contact_rows, make_accounts
 from sophia_kit.sandbox.customers import Customer, make_customers, subscription_rows
 from sophia_kit.sandbox.deals import Deal, deal_rows, make_deals
 from sophia_kit.sandbox.draws import Ints
 from sophia_kit.sandbox.ledger import ledger_rows, monthly_revenue_cents
+from sophia_kit.sandbox.okrs import objective_rows, page_rows
 from sophia_kit.sandbox.payments import Payments
 from sophia_kit.sandbox.people import Employee, employee_rows, make_employees, user_rows
 from sophia_kit.sandbox.planning import forecast_rows, plan_rows, quota_rows
 from sophia_kit.sandbox.profile import Profile
 from sophia_kit.sandbox.properties import Property, attempts_by_month, make_properties, property_rows
+from sophia_kit.sandbox.support import survey_rows, ticket_rows
 from sophia_kit.sandbox.tables import Rows
 from sophia_kit.sandbox.treasury import rate_rows
 from sophia_kit.sandbox.usage import UsageDays
@@ -47,6 +51,10 @@ class World:
     @cached_property
     def deals(self) -> tuple[Deal, ...]:
         return make_deals(self.profile, self.customers, self.accounts)
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        return make_calls(self.profile, self.customers, self.deals)
 
     @cached_property
     def employees(self) -> tuple[Employee, ...]:
@@ -80,12 +88,19 @@ class World:
             return self._frames[name]
 
     def _make(self, name: str) -> None:
-        if name in ("salesforce_opportunities", "salesforce_opportunity_history"):
-            now, history = deal_rows(self.profile, self.deals)
-            self._frames["salesforce_opportunities"] = now.frame()
-            self._frames["salesforce_opportunity_history"] = history.frame()
-            return
         p = self.profile
+        groups: dict[tuple[str, ...], Callable[[], tuple[Rows, ...]]] = {
+            ("salesforce_opportunities", "salesforce_opportunity_history"): lambda: deal_rows(p, self.deals),
+            ("calls", "call_participants", "call_turns"): lambda: call_rows(p, self.calls, self.employees),
+            ("objectives", "key_results", "key_result_checkins"): lambda: objective_rows(
+                p, self.customers, self.employees, self.revenue
+            ),
+        }
+        for names, make in groups.items():
+            if name in names:
+                for member, rows in zip(names, make(), strict=True):
+                    self._keep(member, rows)
+                return
         makers: dict[str, Callable[[], Rows]] = {
             "salesforce_accounts": lambda: account_rows(p, self.accounts),
             "salesforce_contacts": lambda: contact_rows(p, self.accounts),
@@ -100,8 +115,15 @@ class World:
             "properties": lambda: property_rows(p, self.properties),
             "quotas": lambda: quota_rows(p, self.deals),
             "subscriptions": lambda: subscription_rows(p, self.customers),
+            "tickets": lambda: ticket_rows(p, self.customers),
+            "surveys": lambda: survey_rows(p, self.customers),
+            "messages": lambda: message_rows(p, self.customers, self.employees),
+            "knowledge_pages": lambda: page_rows(p, self.customers, self.employees),
         }
-        frame = makers[name]().frame() if name in makers else Rows(name).frame()
+        self._keep(name, makers[name]())
+
+    def _keep(self, name: str, rows: Rows) -> None:
+        frame = rows.frame()
         if name in BLEMISHED:
             self._blemished[name] = blemish(frame, name)
             frame = self._blemished[name].versions
