@@ -62,7 +62,7 @@ def test_exactly_the_secrets_are_marked_as_such() -> None:
 
 def test_every_page_is_listed_in_the_index() -> None:
     index = (DOCS / "README.md").read_text(encoding="utf-8")
-    assert {page.name for page in DOCS.glob("*.md")} - {"README.md"} == set(re.findall(r"\]\((\w+\.md)\)", index))
+    assert {page.name for page in DOCS.glob("*.md")} - {"README.md"} == set(re.findall(r"\]\(([\w-]+\.md)\)", index))
 
 
 def test_every_key_of_a_definition_and_every_reason_of_unknown_is_documented() -> None:
@@ -90,7 +90,9 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
 
 
 def test_pages_that_messages_send_people_to_exist() -> None:
-    sources = [path for path in (ROOT / "src").rglob("*") if path.suffix in {".py", ".html", ".yaml", ".sql"}]
+    folders = (ROOT / "src", ROOT / "notebooks", ROOT / "apps")
+    kinds = {".py", ".html", ".yaml", ".sql"}
+    sources = [path for folder in folders for path in folder.rglob("*") if path.suffix in kinds]
     named = {name for path in sources for name in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8"))}
     assert named
     assert {name for name in named if not (ROOT / name).is_file()} == set()
