@@ -88,7 +88,7 @@ def a_run(job: str = "daily_bi", *, run_id: str = "r1", outcome: Outcome = "succ
 
 
 @dataclass
-class Project:
+class TrailProject:
     """A project folder with one trail, `demo`, whose key is trusted."""
 
     root: Path
@@ -141,7 +141,7 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> TrailProject:
     root = tmp_path / "project"
     root.mkdir()
-    return Project(root)
+    return TrailProject(root)

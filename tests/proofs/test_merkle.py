@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sophia_kit.proofs.merkle import (
@@ -196,12 +196,14 @@ class TestPublishedVectors:
 
 
 class TestAgainstTheDefinition:
+    @settings(deadline=None)
     @given(leaves_of)
     def test_roots_of_every_size(self, leaves: list[bytes]) -> None:
         tree = MerkleTree(leaf_hash(leaf) for leaf in leaves)
         for size in range(len(leaves) + 1):
             assert tree.root(size) == mth(leaves[:size])
 
+    @settings(deadline=None)
     @given(leaves_of, st.data())
     def test_inclusion(self, leaves: list[bytes], data: st.DataObject) -> None:
         tree = MerkleTree(leaf_hash(leaf) for leaf in leaves)
@@ -211,6 +213,7 @@ class TestAgainstTheDefinition:
         assert list(proof) == path(index, leaves[:size])
         assert verify_inclusion(leaf_hash(leaves[index]), index, size, proof, tree.root(size))
 
+    @settings(deadline=None)
     @given(leaves_of, st.data())
     def test_consistency(self, leaves: list[bytes], data: st.DataObject) -> None:
         tree = MerkleTree(leaf_hash(leaf) for leaf in leaves)
@@ -220,12 +223,14 @@ class TestAgainstTheDefinition:
         assert list(proof) == subproof(old, leaves[:size], complete=True)
         assert verify_consistency(old, tree.root(old), size, tree.root(size), proof)
 
+    @settings(deadline=None)
     @given(st.lists(st.binary(max_size=4), max_size=300))
     def test_peaks_fold_to_the_root(self, leaves: list[bytes]) -> None:
         assert fold_peaks(perfect_peaks([leaf_hash(leaf) for leaf in leaves])) == mth(leaves)
 
 
 class TestFalseProofsFail:
+    @settings(deadline=None)
     @given(st.lists(st.binary(max_size=8), min_size=2, max_size=40, unique=True), st.data())
     def test_inclusion_of_another_entry_position_size_or_root(self, leaves: list[bytes], data: st.DataObject) -> None:
         tree = MerkleTree(leaf_hash(leaf) for leaf in leaves)
@@ -240,6 +245,7 @@ class TestFalseProofsFail:
         assert not verify_inclusion(leaf, index, size, proof[:-1], root)
         assert not verify_inclusion(leaf, size, size, proof, root)
 
+    @settings(deadline=None)
     @given(st.lists(st.binary(max_size=8), min_size=2, max_size=40), st.data())
     def test_consistency_with_another_past(self, leaves: list[bytes], data: st.DataObject) -> None:
         tree = MerkleTree(leaf_hash(leaf) for leaf in leaves)

@@ -146,6 +146,6 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
         raw = base64.b64decode(parts[1], validate=True)
     except (binascii.Error, ValueError):
         raw = b""
-    if len(raw) < 5:
-        raise NoteError(f"the signature by {parts[0]} is not base64 of a key id and a signature")
+    if len(raw) < 5 or base64.b64encode(raw).decode() != parts[1]:
+        raise NoteError(f"the signature by {parts[0]} is not the base64 text of a key id and a signature")
     return parts[0], raw[:4], raw[4:]

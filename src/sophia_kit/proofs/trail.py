@@ -138,16 +138,12 @@ class Trail:
                 head = self._enter(head, edge, name, content)
         except LogDamaged as damage:
             name, _ = self._write(statement)
-            raise ProofError(
-                f"The log of the trail {self.origin} is damaged, so {self.folder / name} could not be entered: "
-                f"{damage}.",
-                hint="Run `sophia proofs verify` for the whole picture, then restore the log's files; the proof is "
-                f"signed and kept, and the next run enters it. If the key that signed the log is lost, move "
-                f"{self.folder} away, and a new trail begins.",
-            ) from None
+            raise self._kept_out(name, damage) from None
         name, content = self._write(statement)
         try:
             head = self._enter(head, edge, name, content)
+        except LogDamaged as damage:
+            raise self._kept_out(name, damage) from None
         except (StorageError, OSError):
             (self.folder / name).unlink(missing_ok=True)
             raise
@@ -161,6 +157,14 @@ class Trail:
             sha256=hashlib.sha256(content).hexdigest(),
             size=head.size,
             root=head.root.hex(),
+        )
+
+    def _kept_out(self, name: str, damage: LogDamaged) -> ProofError:
+        return ProofError(
+            f"The log of the trail {self.origin} is damaged, so {self.folder / name} could not be entered: {damage}.",
+            hint="Run `sophia proofs verify` for the whole picture, then restore the log's files; the proof is "
+            "signed and kept, and the next run enters it. If the key that signed the log is lost, move "
+            f"{self.folder} away, and a new trail begins.",
         )
 
     def _open(self) -> tuple[Checkpoint, RightEdge]:

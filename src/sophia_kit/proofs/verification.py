@@ -12,7 +12,7 @@ from sophia_kit.proofs.log_check import LogCheck
 from sophia_kit.proofs.merkle import MerkleTree, leaf_hash, verify_consistency, verify_inclusion
 from sophia_kit.proofs.note import Checkpoint
 from sophia_kit.proofs.report import Finding, TrailReport, UncheckedSubject, VerifyReport
-from sophia_kit.proofs.tiles import LogDamaged, LogFolder
+from sophia_kit.proofs.tiles import WIDTH, LogDamaged, LogFolder
 from sophia_kit.proofs.trail import LOG, logged_names, misplaced, origins_present, read_checkpoint
 from sophia_kit.proofs.trust import Trust
 from sophia_kit.proofs.witness import Witness
@@ -141,11 +141,14 @@ class _TrailCheck:
         proofs: list[tuple[int, str, Proof]] = []
         first: dict[str, int] = {}
         for index, name in enumerate(names):
+            listed = self.log.shown(self.log.entries(index // WIDTH))
             if first.setdefault(name, index) != index:
-                self._fail("repeated", name, f"entry {index} repeats entry {first[name]}", index=index)
+                message = f"entry {index} ({listed}) repeats entry {first[name]}"
+                self._fail("repeated", name, message, index=index)
             content = self._read(name)
             if content is None:
-                self._fail("missing", name, f"entry {index} is in the log, but its file is missing", index=index)
+                message = f"entry {index} is in the log ({listed}), but its file is missing"
+                self._fail("missing", name, message, index=index)
                 leaves.append(None)
                 continue
             leaves.append(leaf_hash(content))
@@ -194,7 +197,7 @@ class _TrailCheck:
         """One entry's inclusion, proved from the tiles alone."""
         hashes: list[bytes] = []
         try:
-            for number in range(-(-head.size // 256)):
+            for number in range(-(-head.size // WIDTH)):
                 hashes += self.log.read_hashes(0, number)
         except LogDamaged as damage:
             self._fail("tile", self.log.shown(self.log.checkpoint), str(damage))
