@@ -17,21 +17,27 @@ from sophia_kit.reports.charts import MOVEMENTS, Drawing, breakdown_chart, spark
 from sophia_kit.reports.facts import Explanation, Line, anchor
 from sophia_kit.reports.model import DailyBrief
 from sophia_kit.reports.theme import COLOURS, FONTS, css_variables
+from sophia_kit.reports.views import change_fact
 
 __all__ = ["render"]
 
 CARDS: Final = (
     "arr",
+    "mrr",
     "nrr",
     "revenue",
     "rpe",
     "headcount",
+    "open_pipeline",
     "pipeline_coverage",
     "win_rate",
     "payment_volume",
     "payment_success_rate",
     "failed_payments",
 )
+
+REASONS_SHOWN: Final = 6
+"""How many reasons of quarantine stand in the page's own table; their explanation lists all."""
 
 
 def render(brief: DailyBrief) -> str:
@@ -49,6 +55,8 @@ def render(brief: DailyBrief) -> str:
         head=brief.header,
         facts=brief.facts.numbers,
         anchor=anchor,
+        change=lambda kpi, kind: change_fact(brief, kpi, kind),
+        reasons_shown=REASONS_SHOWN,
         cards=[kpi for name in CARDS if (kpi := brief.kpi(name)) is not None],
         movements=[kpi for name, _ in MOVEMENTS if (kpi := brief.kpi(name)) is not None],
         charts=[_figure(item, f"chart-{place}") for place, item in enumerate(trend_charts(brief))],

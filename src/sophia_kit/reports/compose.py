@@ -80,7 +80,7 @@ def compose(
         day_kpis=tuple(day_kpis),
         failures=failures,
         movers=movers,
-        findings=(*quality.findings, *_unknown_findings((*kpis, *day_kpis))),
+        findings=(*_unknown_findings((*kpis, *day_kpis)), *quality.findings),
         narrative=narrate(facts),
         explanations=tuple(explanations),
         facts=facts,

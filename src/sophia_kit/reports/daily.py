@@ -31,6 +31,7 @@ __all__ = ["BriefChoices", "brief_choices", "daily_brief", "segments"]
 
 KEY_FIGURES: Final = (
     "arr",
+    "mrr",
     "mrr_new",
     "mrr_expansion",
     "mrr_contraction",
@@ -39,6 +40,7 @@ KEY_FIGURES: Final = (
     "revenue",
     "rpe",
     "headcount",
+    "open_pipeline",
     "pipeline_coverage",
     "win_rate",
     "payment_volume",
@@ -138,6 +140,7 @@ class _Asking:
         if FAILURES[0] in asked:
             grouped.append(self._grouped(*FAILURES, ranked=False))
         values = [kpi.value for kpi in (*kpis, *day_kpis)]
+        values += [value for item in grouped for value in item.values[:1]]
         required = {table for value in values for table in value.provenance.tables}
         gate, limits = freshness_gate(self.warehouse, required, self.clock.now())
         quality = find_quality(self.warehouse, gate)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, Literal
 
 from sophia_kit.reports.facts import Facts
@@ -57,7 +58,23 @@ def _moved(facts: Facts, metric: str, kind: str, *, since: str) -> str:
     return f"{size.direction} {{{size.name}}} on {since}"
 
 
+FAILURES_TO_HEAD: Final = Decimal("0.05")
+"""The share of failed payment attempts from which they belong into the headline.
+
+It is the alert that readers of the payments report asked for: failures over five in a hundred.
+"""
+
+
 def _headline(facts: Facts) -> str:
+    rate = facts.number("payment_success_rate")
+    if rate is None or rate.value is None or rate.value >= 1 - FAILURES_TO_HEAD:
+        return _standing(facts)
+    moved = _moved(facts, "payment_success_rate", "prior_period", since="the month before")
+    failing = "Payments are failing: {payment_success_rate} of attempts succeeded in {payment_success_rate.period}"
+    return f"{_standing(facts)} {failing}" + (f", {moved}." if moved else ".")
+
+
+def _standing(facts: Facts) -> str:
     if facts.known("arr"):
         moved = _moved(facts, "arr", "prior_year", since="a year earlier") or _moved(
             facts, "arr", "prior_period", since="the month before"
@@ -127,7 +144,10 @@ def _payments(facts: Facts) -> list[str]:
 def _pipeline(facts: Facts) -> list[str]:
     found = []
     if facts.known("pipeline_coverage"):
-        found.append("The open pipeline covers what is left of quota {pipeline_coverage}.")
+        found.append(
+            "At the end of {pipeline_coverage.period} the pipeline for the quarter after was {pipeline_coverage} its "
+            "quota."
+        )
     if facts.known("win_rate"):
         moved = _moved(facts, "win_rate", "prior_year", since="a year earlier")
         found.append("Of the deals closed {win_rate} were won" + (f", {moved}." if moved else "."))

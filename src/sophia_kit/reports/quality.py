@@ -89,17 +89,17 @@ def find_quality(warehouse: Warehouse, gate: FreshnessGate) -> Quality:
     by_reason = warehouse.query(_QUARANTINE)
     failed = warehouse.query(_FAILED_LOADS)
     all_records = _count("quality.quarantined", total.frame.item())
-    lines, findings = [Line(all_records, "all tables")], []
+    lines, refused = [Line(all_records, "all tables")], []
     for position, (table, reason, records) in enumerate(by_reason.frame.iter_rows(), start=1):
         fact = _count(f"quality.quarantine.{position}", records)
         lines.append(Line(fact, f"{table}: {reason}"))
-        findings.append(Finding("quarantine", table, reason, fact.name))
-    findings += [
+        refused.append(Finding("quarantine", table, reason, fact.name))
+    failures = [
         Finding("failed load", table, error or f"{source} gave no reason.")
         for table, source, error in failed.frame.iter_rows()
     ]
-    findings += [_late(state) for state in gate.tables if state.status != "fresh" and state.required]
-    findings += [_late(state) for state in gate.tables if state.status != "fresh" and not state.required]
+    late = [_late(state) for state in gate.tables if state.status != "fresh"]
+    findings = (*failures, *late, *refused)
     explanation = _own_record(
         "quality.quarantine",
         "quality",
@@ -108,7 +108,7 @@ def find_quality(warehouse: Warehouse, gate: FreshnessGate) -> Quality:
         by_reason.provenance,
         lines,
     )
-    return Quality(tuple(findings), (explanation,))
+    return Quality(findings, (explanation,))
 
 
 def _late(state: TableState) -> Finding:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sophia_kit.core.errors import Interrupted, SophiaError
 from sophia_kit.reports.model import DailyBrief, Kpi
-from sophia_kit.reports.views import change_texts, title_of
+from sophia_kit.reports.views import change_fact, title_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,6 +42,7 @@ def _end(error: SophiaError) -> NoReturn:
 
 def print_summary(brief: DailyBrief, page: Path, *, to: Console | None = None) -> None:
     """Print the key figures as a table, and where the page lies. `to` defaults to standard output."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -51,17 +52,20 @@ def print_summary(brief: DailyBrief, page: Path, *, to: Console | None = None) -
     if head.demo:
         out.print("DEMO DATA: a fictional company; no number here is about a real one.")
     scope = f"segment {head.segment}" if head.segment else "whole company"
-    table = Table(title=Text(f"{head.company}, {head.day.isoformat()}, {scope}"), title_justify="left")
-    for name in ("Metric", "Period"):
-        table.add_column(name)
+    table = Table(
+        title=Text(f"{head.company}, {head.day.isoformat()}, {scope}"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("Metric", no_wrap=True)
     for name in ("Value", "vs before", "vs year ago", "vs target"):
         table.add_column(name, justify="right")
-    table.add_column("Data")
+    table.add_column("Period")
     for kpi in (*brief.kpis, *brief.day_kpis):
-        changes = change_texts(brief, kpi)
-        cells = [changes.get(kind, "") for kind in ("prior_period", "prior_year", "target")]
-        row = [title_of(kpi), kpi.value.period.label, kpi.value.display, *cells, _state(kpi)]
-        table.add_row(*(Text(cell) for cell in row))
+        changes = (change_fact(brief, kpi, kind) for kind in ("prior_period", "prior_year", "target"))
+        cells = ["" if fact is None else fact.display for fact in changes]
+        table.add_row(*(Text(cell) for cell in (kpi.value.label, kpi.value.display, *cells, _period(kpi))))
     out.print(table)
     for kpi in (*brief.kpis, *brief.day_kpis):
         if kpi.value.unknown is not None:
@@ -69,6 +73,7 @@ def print_summary(brief: DailyBrief, page: Path, *, to: Console | None = None) -
     out.print(Text(f"Brief: {page}"), soft_wrap=True)
 
 
-def _state(kpi: Kpi) -> str:
+def _period(kpi: Kpi) -> str:
     status = kpi.value.freshness.status
-    return "age unknown" if status == "unknown" else status
+    marks = {"fresh": "", "stale": ", STALE", "unknown": ", AGE UNKNOWN"}
+    return kpi.value.period.label + marks[status]

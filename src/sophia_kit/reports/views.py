@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from html import escape
 from typing import Final, Literal
 
 from sophia_kit.core.fact import Fact
+from sophia_kit.metrics.format import display_relative
 from sophia_kit.reports.facts import Explanation
 from sophia_kit.reports.model import DailyBrief, Kpi
 
 __all__ = [
     "Tile",
+    "change_fact",
     "change_texts",
     "explanation_markup",
     "finding_rows",
@@ -75,12 +78,22 @@ _WAYS: Final[dict[str, Literal["increase", "decrease"]]] = {"up": "increase", "d
 
 
 def change_fact(brief: DailyBrief, kpi: Kpi, kind: str) -> Fact | None:
-    """The change that a reader looks for: in points for a ratio, relative otherwise; None when unknown."""
+    """The change that a reader looks for; None when unknown.
+
+    Relative, but in points for a ratio, and in the metric's unit where the relative change is none or rounds to
+    nothing.
+    """
     item = next((item for item in kpi.value.comparisons if item.kind == kind), None)
     if item is None or item.unknown is not None:
         return None
-    part = "absolute" if kpi.value.format == "percent" or item.relative is None else "relative"
-    return brief.facts.numbers[f"{kpi.fact}.vs_{kind}.{part}"]
+    numbers, stem = brief.facts.numbers, f"{kpi.fact}.vs_{kind}"
+    relative = numbers[f"{stem}.relative"]
+    if kpi.value.format == "percent" or relative.value is None or relative.display == _NOTHING:
+        return numbers[f"{stem}.absolute"]
+    return relative
+
+
+_NOTHING: Final = display_relative(Decimal(0))
 
 
 def change_texts(brief: DailyBrief, kpi: Kpi) -> dict[str, str]:
@@ -98,7 +111,7 @@ def mover_rows(brief: DailyBrief) -> list[dict[str, str]]:
     return [
         {
             "Metric": mover.value.label,
-            "Who or what": mover.member,
+            "Who or what": mover.member.replace("_", " "),
             "By": mover.dimension.replace("_", " "),
             **_against_before(brief, mover.fact),
         }
