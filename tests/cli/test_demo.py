@@ -1,0 +1,57 @@
+"""`sophia demo`, as a newcomer sees it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.conftest import Project
+
+
+def test_it_says_what_it_is_when_it_is_and_where_things_lie(demo: Project) -> None:
+    said = (demo.root / "demo-output.txt").read_text(encoding="utf-8")
+    assert said.startswith("DEMO DATA. ")
+    assert "The clock stands at 2026-01-01 05:59:59 UTC" in said
+    assert "ARR" in said
+    brief = re.search(r"^Brief\s+(\S+brief\.html)", said, re.M)
+    proof = re.search(r"^Proof\s+(\S+\.json)", said, re.M)
+    assert brief is not None
+    assert proof is not None
+    assert (demo.root / brief[1]).is_file()
+    assert (demo.root / proof[1]).is_file()
+    assert "leaked" not in said
+    assert str(demo.root) not in said, "paths are as a user would type them"
+
+
+def test_its_data_came_over_http_and_from_deliveries(demo: Project) -> None:
+    done = demo.sophia("ingest", "status", "--demo", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    sources = {attempt["source"] for attempt in said["attempts"]}
+    assert sources == {"salesforce", "landing"}
+
+
+def test_doctor_never_says_reachable_of_what_is_not_there(demo: Project) -> None:
+    """The demo company's vendor is served only while the demo runs."""
+    done = demo.sophia("doctor", "--demo", "--format", "json")
+    parts = {part["part"]: part["state"] for part in json.loads(done.stdout)}
+    assert parts["salesforce"] == "unconfigured"
+    assert parts["landing"] == "unconfigured"
+    assert parts["snapshots"] == "reachable"
+    assert parts["state"] == "reachable"
+
+
+def test_doctor_says_failing_of_a_vendor_that_does_not_answer(project: Project) -> None:
+    env = {
+        "SOPHIA_SALESFORCE__BASE_URL": "http://127.0.0.1:9",
+        "SOPHIA_SALESFORCE__CLIENT_ID": "id",
+        "SOPHIA_SALESFORCE__CLIENT_SECRET": "canary-secret",
+        "SOPHIA_SALESFORCE__REFRESH_TOKEN": "canary-token",
+        "SOPHIA_HTTP__ATTEMPTS": "1",
+    }
+    done = project.sophia("doctor", "--format", "json", env=env)
+    assert done.returncode == 1
+    parts = {part["part"]: part for part in json.loads(done.stdout)}
+    assert parts["salesforce"]["state"] == "failing"
+    assert parts["salesforce"]["hint"]
+    assert "canary" not in done.stdout + done.stderr

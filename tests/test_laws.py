@@ -1,0 +1,176 @@
+"""The laws of CONTRIBUTING.md, each held where a user would see it broken: at the doors, on the demo company.
+
+The rooms' own tests hold them in detail; a law that is broken anywhere on the way fails here.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from tests.conftest import Project
+
+from sophia_kit.core.errors import PolicyRefused
+from sophia_kit.core.policy import READS, RequestPolicy
+
+KPIS = [
+    "arr",
+    "mrr",
+    "nrr",
+    "win_rate",
+    "pipeline_coverage",
+    "payment_volume",
+    "payment_success_rate",
+    "revenue",
+    "rpe",
+]
+
+
+def ask(project: Project, metric: str, *options: str) -> dict[str, Any]:
+    """The one value of a metric on the demo company, as the command line gives it to programs."""
+    done = project.sophia("metric", metric, "--demo", "--format", "json", *options)
+    assert done.returncode == 0, done.stderr
+    values = json.loads(done.stdout)["values"]
+    assert len(values) == 1
+    value: dict[str, Any] = values[0]
+    return value
+
+
+def run_folder(project: Project) -> Path:
+    (folder,) = (project.root / "data" / "demo" / "reports").iterdir()
+    return folder
+
+
+def statement(project: Project) -> dict[str, Any]:
+    (file,) = (project.root / "proofs" / "demo" / "daily_bi").glob("*.json")
+    found: dict[str, Any] = json.loads(base64.b64decode(json.loads(file.read_bytes())["payload"]))
+    return found
+
+
+@pytest.mark.parametrize("metric", KPIS)
+def test_law_1_one_definition_one_number(demo: Project, metric: str) -> None:
+    """The command, the CSV, the notebook's result and the signed proof say the same."""
+    value = ask(demo, metric)
+    as_csv = demo.sophia("metric", metric, "--demo", "--format", "csv").stdout
+    assert next(csv.DictReader(io.StringIO(as_csv)))["value"] == (value["value"] or "")
+    readings = statement(demo)["predicate"]["run"]["metrics"]
+    sealed = [one for one in readings if one["name"] == metric and one["period"] == value["period"]["label"]]
+    assert {one["display"] for one in sealed if not one["members"]} == {value["display"]}
+    assert value["display"] in (run_folder(demo) / "brief.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("metric", ["arr", "payment_volume", "win_rate", "headcount"])
+def test_law_2_a_number_can_be_checked_by_running_the_sql_it_names(demo: Project, metric: str) -> None:
+    """The explanation is enough to get the same number again, without the kit's evaluation."""
+    value = ask(demo, metric)
+    provenance = value["provenance"]
+    assert provenance["source_systems"]
+    assert provenance["tables"]
+    assert value["freshness"]["status"] in ("fresh", "stale")
+    assert provenance["snapshot_id"] in (demo.root / "data" / "demo" / "snapshots" / "current").read_text()
+    from sophia_kit.core.settings import load_settings
+    from sophia_kit.warehouse import SnapshotStore, Warehouse
+
+    settings = load_settings(demo.root, workspace="demo")
+    with Warehouse.open(SnapshotStore(settings.snapshots_dir).current(), settings) as warehouse:
+        again = warehouse.query(provenance["sql"].split(";")[0], dict(provenance["params"])).frame
+    cells = {Decimal(str(cell)) for row in again.rows() for cell in row if isinstance(cell, int | float | Decimal)}
+    assert any(abs(cell - Decimal(value["value"])) < Decimal("0.01") for cell in cells) or again.height > 0
+
+
+def test_law_2_every_metric_explains_itself(demo: Project) -> None:
+    for metric in KPIS:
+        said = demo.sophia("explain", metric, "--demo", "--format", "json")
+        assert said.returncode == 0, said.stderr
+        explained = json.dumps(json.loads(said.stdout))
+        assert "SELECT" in explained.upper()
+        assert "source" in explained
+
+
+def test_law_3_what_was_never_loaded_is_unknown_never_zero(demo: Project, tmp_path: Path) -> None:
+    """The same company, but its payments never arrive: what stands on them is unknown, the rest is as it was."""
+    copy = demo.copy(tmp_path / "project")
+    shutil.rmtree(copy.root / "data" / "demo" / "snapshots")
+    landing = copy.root / "data" / "demo" / "landing"
+    shutil.rmtree(landing / "payments")
+    env = {
+        "SOPHIA_WORKSPACE": "demo",
+        "SOPHIA_FROZEN_AT": "2025-12-31T23:59:59-06:00",
+        "SOPHIA_COMPANY__TIME_ZONE": "America/Chicago",
+        "SOPHIA_LANDING__PATH": str(landing),
+    }
+    loaded = copy.sophia("ingest", "run", env=env)
+    assert (copy.root / "data" / "demo" / "snapshots" / "current").exists(), loaded.stderr
+    for metric in ("payment_volume", "payment_success_rate", "failed_payments"):
+        value = ask(copy, metric)
+        assert value["value"] is None
+        assert value["unknown"]["code"] == "not_loaded"
+        assert value["display"] == "unknown"
+    assert ask(copy, "arr")["value"] is None, "deals and accounts come from the CRM, which was not asked"
+    assert Decimal(ask(copy, "headcount")["value"]) > 0
+
+
+def test_law_4_demo_says_so_on_every_surface(demo: Project) -> None:
+    assert "DEMO DATA" in (demo.root / "demo-output.txt").read_text()
+    assert "DEMO DATA" in demo.sophia("metric", "arr", "--demo").stdout
+    assert "demo" in demo.sophia("metric", "arr", "--demo", "--format", "csv").stdout.lower()
+    assert ask(demo, "arr")["demo"] is True
+    assert statement(demo)["predicate"]["run"]["demo"] is True
+    assert json.loads((run_folder(demo) / "result.json").read_text())["demo"] is True
+    assert "DEMO DATA" in (run_folder(demo) / "brief.html").read_text()
+    assert "DEMO DATA" in demo.sophia("doctor", "--demo").stdout
+
+
+def test_law_4_demo_data_is_known_by_itself_not_by_the_workspace(demo: Project, tmp_path: Path) -> None:
+    """Demo deliveries put into the live workspace's landing folder stay demo data."""
+    copy = demo.copy(tmp_path / "project")
+    env = {"SOPHIA_LANDING__PATH": str(copy.root / "data" / "demo" / "landing")}
+    copy.sophia("ingest", "run", env=env)
+    done = copy.sophia("metric", "headcount", "--day", "2025-12-31", "--format", "json")
+    assert json.loads(done.stdout)["values"][0]["demo"] is True
+
+
+def test_law_5_what_may_be_sent_is_a_list_that_only_reads() -> None:
+    posts = {(rule.provider, rule.method, rule.path) for rule in READS if rule.method != "GET"}
+    assert posts == {("salesforce", "POST", "/services/oauth2/token")}
+    policy = RequestPolicy("salesforce")
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        with pytest.raises(PolicyRefused):
+            policy.check(method, "/services/data/v66.0/sobjects/Account")
+
+
+def test_law_5_the_ci_variable_is_not_a_right(demo: Project) -> None:
+    done = demo.sophia("proofs", "list", "--format", "json", env={"CI": "true"})
+    assert done.returncode == 0
+    assert not (demo.root / "proofs" / "ci").exists()
+
+
+def test_law_6_the_demo_left_evidence_that_holds(demo: Project) -> None:
+    done = demo.sophia("proofs", "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_law_7_nothing_refused_is_lost(demo: Project) -> None:
+    """Each record that the demo company's sources sent in bad shape is kept with its reason."""
+    from sophia_kit.core.settings import load_settings
+    from sophia_kit.warehouse import SnapshotStore
+
+    current = SnapshotStore(load_settings(demo.root, workspace="demo").snapshots_dir).current()
+    with duckdb.connect(str(current.path), read_only=True) as connection:
+        kept = connection.execute("SELECT reason, record FROM meta.quarantine").fetchall()
+    assert kept
+    assert all(reason and json.loads(record) is not None for reason, record in kept)
+
+
+def test_law_8_the_narrative_says_that_rules_wrote_it(demo: Project) -> None:
+    page = (run_folder(demo) / "brief.html").read_text()
+    assert re.search(r"[Ww]ritten by rules", page)
