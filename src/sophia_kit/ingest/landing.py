@@ -24,7 +24,8 @@ from sophia_kit.ingest.contract import Contract
 
 __all__ = ["Delivery", "Landing", "cursor_of", "new_deliveries"]
 
-_BATCH_ROWS = 122_880
+_BATCH_ROWS = 40_960
+_READ_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,13 @@ class Delivery:
             return int(pq.read_metadata(self.path).num_rows)
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """The rows, in batches of about 120,000.
+        """The rows, in batches of about 40,000.
 
         Raises:
             IngestError: it isn't readable as Parquet, or changed while it was read.
         """
-        with self._readable(), pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(_BATCH_ROWS):
+        with self._readable(), self._open() as file:
+            for batch in file.iter_batches(_BATCH_ROWS, use_threads=False):
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
                 yield frame
@@ -75,6 +76,10 @@ class Delivery:
                 f"{self.path} changed while it was read.",
                 hint="Let the platform write under another name and rename the finished file; then load again.",
             )
+
+    def _open(self) -> pq.ParquetFile:
+        """Not through a memory map: a file that is cut short meanwhile would end the process."""
+        return pq.ParquetFile(self.path, memory_map=False, pre_buffer=False, buffer_size=_READ_BYTES)
 
     def _readable(self) -> _Readable:
         return _Readable(self.path)

@@ -32,11 +32,14 @@ class Quarantine:
         self._contract = contract
         self._load_id = load_id
         self._seen_at = seen_at.astimezone(UTC).replace(tzinfo=None)
-        self._anything_open = number(
-            connection,
-            "SELECT count(*) FROM meta.quarantine WHERE table_name = ? AND resolved_at IS NULL",
-            [contract.table],
-        ) > 0
+        self._anything_open = (
+            number(
+                connection,
+                "SELECT count(*) FROM meta.quarantine WHERE table_name = ? AND resolved_at IS NULL",
+                [contract.table],
+            )
+            > 0
+        )
 
     def settle(self, loaded: pl.DataFrame, refused: Sequence[Refused]) -> None:
         """A batch: findings about records that loaded are resolved, new refusals are added.
@@ -54,6 +57,10 @@ class Quarantine:
         if refused:
             self._add(refused)
             self._anything_open = True
+
+    def rollback(self) -> None:
+        """Forget what this load found, where it was committed already."""
+        self._connection.execute("DELETE FROM meta.quarantine WHERE load_id = ?", [self._load_id])
 
     def _add(self, refused: Sequence[Refused]) -> None:
         frame = pl.DataFrame(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +16,8 @@ from sophia_kit.ingest.sql import number
 
 __all__ = ["Loaded", "RawTable", "prepare_raw"]
 
+# DuckDB's row group. An empty table is filled in whole ones: others would be put together again at the checkpoint.
+_ROW_GROUP = 122_880
 _ADDED = ("source_system", "loaded_at", "load_id")
 
 
@@ -60,6 +64,7 @@ class RawTable:
         self._name = f'raw."{contract.table}"'
         self._marks = [contract.source_system, loaded_at.astimezone(UTC).replace(tzinfo=None), load_id]
         self._appending = False
+        self._held: list[pl.DataFrame] = []
         self._merged = 0
         self._deleted_before = 0
 
@@ -77,15 +82,19 @@ class RawTable:
             return
         if frame[KEY].n_unique() < frame.height:
             frame = frame.sort(MODIFIED, maintain_order=True).unique(KEY, keep="last", maintain_order=True)
-        there = _columns(self._connection, self._contract)
-        for name in frame.columns:
-            if name.lower() not in {column.lower() for column in there}:
-                self._connection.execute(f'ALTER TABLE {self._name} ADD COLUMN "{name}" VARCHAR')
-        self._connection.register("incoming", frame)
-        try:
-            self._append(frame.columns) if self._appending else self._merge(frame.columns)
-        finally:
-            self._connection.unregister("incoming")
+        if not self._appending:
+            self._put(frame, self._merge)
+            return
+        self._held.append(frame)
+        if sum(map(len, self._held)) >= _ROW_GROUP:
+            frame = pl.concat(self._held, how="diagonal")
+            whole = frame.height - frame.height % _ROW_GROUP
+            for start in range(0, whole, _ROW_GROUP):
+                self._put(frame.slice(start, _ROW_GROUP), self._append)
+                # What a transaction appends stays in memory until it ends.
+                self._connection.execute("COMMIT")
+                self._connection.execute("BEGIN")
+            self._held = [frame.slice(whole)]
 
     def delivered(self, keys: pl.Series) -> None:
         """Note keys that the source still has; see `begin`."""
@@ -97,6 +106,11 @@ class RawTable:
     def finish(self, *, delete_undelivered: bool = False) -> Loaded:
         """End the load. With `delete_undelivered`, rows whose key was not delivered are marked deleted."""
         if self._appending:
+            for frame in self._held:
+                self._put(frame, self._append)
+            # Deleting rows that the same transaction appended would have DuckDB write all of them again.
+            self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN")
             self._drop_old_versions()
             self._merged = self._count()
         if delete_undelivered:
@@ -109,6 +123,24 @@ class RawTable:
         deleted = self._count("WHERE is_deleted") - self._deleted_before
         self._connection.execute("COMMIT")
         return Loaded(self._merged, max(0, deleted))
+
+    def rollback(self) -> None:
+        """Leave the table as it was before `begin`."""
+        with suppress(duckdb.TransactionException):
+            self._connection.execute("ROLLBACK")
+        if self._appending:
+            self._connection.execute(f"DELETE FROM {self._name}")  # noqa: S608
+
+    def _put(self, frame: pl.DataFrame, how: Callable[[list[str]], None]) -> None:
+        there = {name.lower() for name in _columns(self._connection, self._contract)}
+        for name in frame.columns:
+            if name.lower() not in there:
+                self._connection.execute(f'ALTER TABLE {self._name} ADD COLUMN "{name}" VARCHAR')
+        self._connection.register("incoming", frame)
+        try:
+            how(frame.columns)
+        finally:
+            self._connection.unregister("incoming")
 
     def _append(self, columns: list[str]) -> None:
         names = _list(columns)

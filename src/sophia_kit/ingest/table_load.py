@@ -20,8 +20,7 @@ from sophia_kit.ingest.sources import Portion, Source
 
 __all__ = ["Outcome", "TableLoad"]
 
-# Two row groups of DuckDB, so that both of its threads have one to compress.
-_WRITE_ROWS = 245_760
+_WRITE_ROWS = 122_880
 
 
 @dataclass(slots=True)
@@ -158,7 +157,9 @@ class TableLoad:
 
     def _rollback(self) -> None:
         with suppress(duckdb.Error):
-            self._connection.execute("ROLLBACK")
+            self._raw.rollback()
+            if self._quarantine is not None:
+                self._quarantine.rollback()
 
 
 def _keys(frame: pl.DataFrame, refused: tuple[Refused, ...]) -> pl.Series:
