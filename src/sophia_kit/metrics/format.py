@@ -51,7 +51,7 @@ def display_relative(relative: Decimal | None) -> str:
 
 
 def _money(value: Decimal, currency: str) -> str:
-    sign = "-" if value < 0 else ""
+    sign = "-" if value <= Decimal("-0.005") else ""
     symbol = _SYMBOLS.get(currency, f"{currency} ")
     size = abs(value)
     for index, (step, letter) in enumerate(_STEPS):

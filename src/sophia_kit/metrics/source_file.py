@@ -81,10 +81,10 @@ class SourceFile:
         try:
             return model.model_validate(content)
         except ValidationError as error:
-            found = sorted(
-                (self._explain(model, dict(item), where) for item in error.errors(include_url=False)),
-                key=lambda item: item.line or 0,
-            )
+            # A key that is missing comes last: where it was misspelt, the misspelling says more.
+            items = [dict(item) for item in error.errors(include_url=False)]
+            ranked = [(item["type"] == "missing", self._explain(model, item, where)) for item in items]
+            found = [each for _, each in sorted(ranked, key=lambda pair: (pair[0], pair[1].line or 0))]
         first = found[0]
         if len(found) > 1:
             more = f"(and {len(found) - 1} more in this definition)"

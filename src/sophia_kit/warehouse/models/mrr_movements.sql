@@ -3,7 +3,8 @@
 -- the customer did is converted at the closing day's rate; what the rates did to the opening balance is fx:
 --     closing * r1 - opening * r0  =  (closing - opening) * r1  +  opening * (r1 - r0)
 -- so a month's amounts sum exactly to the change in MRR. Losses are negative. Where a rate is missing, amount is
--- NULL and missing_rate says which.
+-- NULL and missing_rate says which. The casts keep all ten places of an amount (two) times a rate (eight): DuckDB
+-- rounds to fewer where a type would grow beyond 38 digits.
 WITH company AS (
     SELECT currency, CAST(known_at AS DATE) AS known_day
     FROM meta.snapshot
@@ -26,16 +27,16 @@ balances AS (
         months.closing_day,
         prices.account_id,
         prices.currency,
-        sum(CASE
+        CAST(sum(CASE
             WHEN prices.valid_from <= months.opening_day
                 AND (prices.valid_to IS NULL OR prices.valid_to > months.opening_day) THEN prices.mrr
             ELSE 0
-        END) AS opening,
-        sum(CASE
+        END) AS DECIMAL(18, 2)) AS opening,
+        CAST(sum(CASE
             WHEN prices.valid_from <= months.closing_day
                 AND (prices.valid_to IS NULL OR prices.valid_to > months.closing_day) THEN prices.mrr
             ELSE 0
-        END) AS closing
+        END) AS DECIMAL(18, 2)) AS closing
     FROM months
     JOIN subscriptions AS prices
         ON prices.valid_from <= months.closing_day
@@ -48,15 +49,15 @@ rated AS (
         balances.account_id,
         balances.opening,
         balances.closing,
-        CASE
+        CAST(CASE
             WHEN balances.opening = balances.closing THEN 0
             WHEN balances.currency = company.currency THEN balances.closing - balances.opening
-            ELSE (balances.closing - balances.opening) * after.rate
-        END AS organic,
-        CASE
+            ELSE balances.closing * after.rate - balances.opening * after.rate
+        END AS DECIMAL(38, 10)) AS organic,
+        CAST(CASE
             WHEN balances.opening = 0 OR balances.currency = company.currency THEN 0
-            ELSE balances.opening * (after.rate - before.rate)
-        END AS fx,
+            ELSE balances.opening * after.rate - balances.opening * before.rate
+        END AS DECIMAL(38, 10)) AS fx,
         CASE
             WHEN balances.currency = company.currency THEN NULL
             WHEN after.rate IS NULL THEN balances.currency || ' on ' || balances.closing_day

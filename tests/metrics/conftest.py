@@ -1,0 +1,102 @@
+"""Two grounds for the metric layer: tiny snapshots written row by row, and the demo company as it was loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from tests.conftest import DEMO_SCALE, REPOSITORY
+from tests.metrics.asking import Asking
+
+from sophia_kit.core.clock import FrozenClock
+from sophia_kit.core.settings import CompanySettings, LandingSettings, SalesforceSettings, Settings
+from sophia_kit.ingest import load_contracts, run_ingest
+from sophia_kit.metrics import Calendar, Catalogue
+from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
+from sophia_kit.state import State
+from sophia_kit.warehouse import SnapshotStore, Warehouse
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+Tiny = Callable[..., Asking]
+
+NIGHT = datetime(2025, 7, 1, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Tiny]:
+    """Makes a snapshot that holds the given rows, loaded at 2 in the morning of 1 July 2025, in UTC and dollars.
+
+    Columns that aren't given are NULL; tables in `never` were not loaded; `loaded` says when the others were.
+    """
+    with ExitStack() as stack:
+
+        def _tiny(
+            rows: Rows,
+            *,
+            now: datetime = NIGHT,
+            never: Sequence[str] = (),
+            loaded: Mapping[str, datetime] | None = None,
+            calendar: Calendar = Calendar(),  # noqa: B008  # frozen
+            folder: str = "tiny",
+        ) -> Asking:
+            store = SnapshotStore(tmp_path / folder)
+            with store.draft(NIGHT) as draft:
+                for name, contract in load_contracts().items():
+                    draft.connection.execute(contract.ddl())
+                    for index, row in enumerate(rows.get(name, ())):
+                        full = {"source_id": f"{name}-{index}", "is_deleted": False, **row}
+                        names = ", ".join(full)
+                        marks = ", ".join("?" for _ in full)
+                        draft.connection.execute(
+                            f"INSERT INTO raw.{name} ({names}) VALUES ({marks})", list(full.values())
+                        )
+                    at = None if name in never else (loaded or {}).get(name, NIGHT)
+                    draft.connection.execute(
+                        "INSERT INTO meta.freshness VALUES (?, ?, ?, ?, ?)",
+                        [name, contract.source_system, at and at.replace(tzinfo=None), contract.freshness_hours, 0],
+                    )
+                snapshot = draft.publish(demo=False, time_zone="UTC", currency="USD")
+            warehouse = stack.enter_context(Warehouse.open(snapshot, Settings(root=tmp_path)))
+            return Asking(warehouse, Catalogue.load(), FrozenClock(now), calendar)
+
+        yield _tiny
+
+
+@pytest.fixture(scope="session")
+def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The workspace of a demo company a fiftieth of the size, loaded from its data platform and its CRM."""
+    root = tmp_path_factory.mktemp("larkfield")
+    company = Company.load(REPOSITORY / "data" / "company.toml", scale=float(DEMO_SCALE))
+    landing = root / "landing"
+    deliver(company, landing)
+    with SandboxServer(company) as server:
+        settings = Settings(
+            root=root,
+            workspace="demo",
+            frozen_at=company.now,
+            company=CompanySettings(name=company.name, time_zone=company.time_zone, currency=company.currency),
+            landing=LandingSettings(path=landing),
+            salesforce=SalesforceSettings(
+                base_url=server.base_url,
+                client_id=CLIENT_ID,
+                client_secret=SecretStr(CLIENT_SECRET),
+                refresh_token=SecretStr(REFRESH_TOKEN),
+                requests_per_second=200,
+            ),
+        )
+        with State.open(settings.state_location) as state:
+            run_ingest(settings, state, SnapshotStore(settings.snapshots_dir), settings.clock())
+    return settings
+
+
+@pytest.fixture(scope="session")
+def larkfield(demo_settings: Settings) -> Iterator[Asking]:
+    """The demo company's current snapshot."""
+    snapshot = SnapshotStore(demo_settings.snapshots_dir).current()
+    with Warehouse.open(snapshot, demo_settings) as warehouse:
+        yield Asking(warehouse, Catalogue.load(), demo_settings.clock(), Calendar())

@@ -1,0 +1,128 @@
+"""The catalogue as it ships: complete, sourced, and at one with the canonical views."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from tests.metrics.conftest import Tiny
+
+from sophia_kit.core.errors import UnknownName
+from sophia_kit.ingest import load_contracts
+from sophia_kit.metrics import Catalogue
+from sophia_kit.metrics.compile import Shape
+from sophia_kit.metrics.definition import (
+    CohortDefinition,
+    PointInTimeDefinition,
+    RatioDefinition,
+    RowsDefinition,
+    SimpleDefinition,
+)
+from sophia_kit.metrics.schema import columns, relationships, views
+from sophia_kit.warehouse import model_references
+
+CATALOGUE = Catalogue.load()
+NAMES = [item.name for item in CATALOGUE]
+
+
+def test_it_holds_what_the_daily_brief_stands_on() -> None:
+    assert set(NAMES) >= {
+        "arr", "mrr", "mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churned", "nrr", "win_rate",
+        "pipeline_coverage", "payment_volume", "payment_success_rate", "failed_payments", "headcount", "revenue", "rpe",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_metric_says_what_it_is_and_whose_definition_that_is(name: str) -> None:
+    item = CATALOGUE.get(name)
+    assert len(item.description) > 40
+    assert len(item.source) > 20
+    assert item.owner
+    assert len(item.digest) == 64
+
+
+def test_no_synonym_means_two_metrics() -> None:
+    words = [word.lower() for item in CATALOGUE for word in {item.label, *item.synonyms}]
+    assert len(words) == len(set(words))
+
+
+def test_an_unknown_name_suggests_near_ones_and_what_a_synonym_means() -> None:
+    with pytest.raises(UnknownName, match="No metric is called 'revenu'") as near:
+        CATALOGUE.get("revenu")
+    assert "revenue" in (near.value.hint or "")
+    with pytest.raises(UnknownName) as synonym:
+        CATALOGUE.get("net dollar retention")
+    assert "nrr" in (synonym.value.hint or "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_digest_follows_the_definition_and_what_it_derives_from(name: str) -> None:
+    item = CATALOGUE.get(name)
+    changed = item.model_copy(update={"description": "Something else."})
+    assert changed.digest != item.digest
+    for below in CATALOGUE.rows_below(item):
+        other = Catalogue([below.model_copy(update={"owner": "Somebody"}) if d is below else d for d in CATALOGUE])
+        assert other.digest(item if below is not item else other.get(name)) != CATALOGUE.digest(item)
+
+
+def test_every_view_answers_on_an_empty_snapshot_with_the_columns_that_definitions_see(tiny: Tiny) -> None:
+    empty = tiny({})
+    for view in views():
+        frame = empty.warehouse.query(f"FROM {view}").frame
+        assert tuple(frame.columns) == columns(view), view
+        assert frame.is_empty() or view == "freshness"
+
+
+def test_times_are_dates_so_that_a_company_day_is_one_day(tiny: Tiny) -> None:
+    empty = tiny({})
+    for item in CATALOGUE:
+        if not isinstance(item, RowsDefinition):
+            continue
+        frame = empty.warehouse.query(f"FROM {item.base}").frame
+        if isinstance(item, SimpleDefinition | RatioDefinition):
+            times = [item.time]
+        else:
+            assert isinstance(item, PointInTimeDefinition | CohortDefinition)
+            times = [item.valid.from_, item.valid.to]
+        assert {str(frame.schema[time]) for time in times} == {"Date"}, item.name
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if isinstance(CATALOGUE.get(name), RowsDefinition)])
+def test_every_shape_of_every_metric_runs_on_an_empty_snapshot(tiny: Tiny, name: str) -> None:
+    item = CATALOGUE.get(name)
+    assert isinstance(item, RowsDefinition)
+    empty = tiny({})
+    for by, single in product((*item.dimensions, None), (True, False)):
+        split = (by,) if by else ()
+        compiled = CATALOGUE.compile(item, Shape(split, split, single and not isinstance(item, CohortDefinition)))
+        days = "[DATE '2025-01-01']"
+        given = {"currency": "USD", "first_day": "2025-01-01", "last_day": "2025-01-31", "filter_0": ["x"]}
+        params = {key: given.get(key, days) for key in (*compiled.parameters, *(["filter_0"] if split else []))} | {
+            key: ["2025-01-01"] for key in compiled.parameters if key.endswith("s") and key not in given
+        }
+        frame = empty.warehouse.query(compiled.sql, params).frame
+        assert frame.columns == [
+            "period_start",
+            *(["dim_0"] if by else []),
+            "value",
+            "denominator",
+            "row_count",
+            "missing_rates",
+        ]
+        assert frame.height <= 1
+
+
+def test_relationships_lead_to_a_unique_key(tiny: Tiny) -> None:
+    """Joins can't multiply rows: what they lead to is keyed by source_id, which contracts make unique."""
+    assert all("source_id" in columns(target) for onward in relationships().values() for target in onward.values())
+    assert all(key in columns(view) for view, onward in relationships().items() for key in onward)
+
+
+def test_every_raw_table_has_a_canonical_view_and_every_view_reads_known_tables() -> None:
+    read = {table for below in model_references().values() for table in below}
+    assert {f"raw.{name}" for name in load_contracts()} == {table for table in read if table.startswith("raw.")}
+
+
+def test_a_canonical_view_leaves_deleted_rows_out(tiny: Tiny) -> None:
+    asking = tiny({"employees": [{"fte": 1, "is_deleted": True}, {"fte": 1}]})
+    assert asking.warehouse.query("SELECT count(*) FROM employees").frame.item() == 1

@@ -1,0 +1,82 @@
+"""What the expression language permits, and what it says of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import pytest
+
+from sophia_kit.metrics.expression import (
+    ExpressionError,
+    evaluate_formula,
+    parse_aggregate,
+    parse_condition,
+    parse_formula,
+)
+
+COLUMNS = ("amount", "status", "is_won", "day")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(amount)",
+        "12 * sum(amount)",
+        "-sum(amount)",
+        "count(*)",
+        "count(DISTINCT status)",
+        "count(*) FILTER (WHERE status = 'failed' AND NOT is_won)",
+        "sum(amount) / nullif(count(*), 0)",
+        "min(day)",
+        "avg(CASE WHEN is_won THEN amount ELSE 0 END)",
+        "coalesce(max(amount), 0)",
+    ],
+)
+def test_aggregates_that_are_permitted(text: str) -> None:
+    assert parse_aggregate(text, COLUMNS).sql("duckdb")
+
+
+@pytest.mark.parametrize(
+    "text", ["is_won", "status IN ('a', 'b')", "amount BETWEEN 1 AND 2 OR day IS NULL", "amount + 1 > 3"]
+)
+def test_conditions_that_are_permitted(text: str) -> None:
+    assert parse_condition(text, COLUMNS).sql("duckdb")
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "message", "hint"),
+    [
+        (parse_aggregate, "summ(amount)", "function 'summ' isn't permitted", "sum"),
+        (parse_aggregate, "median(amount)", "function 'median' isn't permitted", "min"),
+        (parse_aggregate, "sum(amonut)", "unknown column 'amonut'", "amount"),
+        (parse_aggregate, "sum(other.amount)", "names a table", "base alone"),
+        (parse_aggregate, "amount", "aggregates nothing", "sum"),
+        (parse_aggregate, "sum(amount) + amount", "outside an aggregate", "sum(amount)"),
+        (parse_aggregate, "sum(count(amount))", "inside another", "once"),
+        (parse_aggregate, "sum((SELECT 1))", "isn't permitted", "docs/metrics.md"),
+        (parse_aggregate, "sum(amount", "doesn't parse", "brackets"),
+        (parse_aggregate, "sum(amount) OVER ()", "isn't permitted", "docs/metrics.md"),
+        (parse_aggregate, "sum(amount); DROP TABLE x", "isn't permitted", "docs/metrics.md"),
+        (parse_condition, "sum(amount) > 3", "can't hold SUM(amount)", "expression"),
+        (parse_condition, "lower(status) = 'a'", "function 'lower' isn't permitted", "Known"),
+        (parse_condition, "read_csv('x') IS NULL", "isn't permitted", "Known"),
+        (parse_formula, "amount % 2", "isn't permitted", "docs/metrics.md"),
+        (parse_formula, "amuont / day", "unknown input 'amuont'", "amount"),
+    ],
+)
+def test_what_is_refused_says_why_and_what_would_be_right(
+    parse: Callable[[str, tuple[str, ...]], object], text: str, message: str, hint: str
+) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse(text, COLUMNS)
+    assert message in str(caught.value)
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a / b", Fraction(1, 3)), ("-(a - b) * 2 + 0.5", Fraction(9, 2)), ("a + b", Fraction(4))],
+)
+def test_a_formula_is_exact(text: str, expected: Fraction) -> None:
+    assert evaluate_formula(parse_formula(text, ("a", "b")), {"a": Fraction(1), "b": Fraction(3)}) == expected
