@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from html.parser import HTMLParser
 
 import pytest
 
@@ -267,6 +268,64 @@ def build(*, demo: bool = True, segment: str | None = None) -> DailyBrief:
         quality=quality,
         texts={spec[0]: MetricText(f"What {spec[1]} means.", "sum(amount) where x = 1") for spec in MONTHLY},
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text in a page, with the elements around it, outermost first: (tag, attributes)."""
+
+    content: str
+    around: tuple[tuple[str, dict[str, str | None]], ...]
+
+    def within(self, tag: str) -> bool:
+        return any(name == tag for name, _ in self.around)
+
+    def attribute(self, tag: str, name: str) -> str | None:
+        """That attribute of the innermost such element."""
+        return next((attributes.get(name) for found, attributes in reversed(self.around) if found == tag), None)
+
+
+class Page(HTMLParser):
+    """A page taken apart: its texts, its elements, their ids. Refuses a page whose elements don't nest."""
+
+    EMPTY = frozenset({"meta", "link", "br", "hr", "img", "input"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[Text] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self._open: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+        self.close()
+        assert not self._open, self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.EMPTY:
+            self._open.append((tag, dict(attrs)))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        opened, _ = self._open.pop()
+        assert opened == tag, f"</{tag}> closes <{opened}>"
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.texts.append(Text(data.strip(), tuple(self._open)))
+
+    @property
+    def ids(self) -> list[str]:
+        return [found for _, attributes in self.elements if (found := attributes.get("id")) is not None]
+
+    def text(self, tag: str = "body") -> str:
+        return " ".join(piece.content for piece in self.texts if piece.within(tag) and not piece.within("style"))
+
+
+@pytest.fixture(scope="session")
+def take_apart() -> Callable[[str], Page]:
+    return Page
 
 
 @pytest.fixture(scope="session")

@@ -174,7 +174,7 @@ def svg(chart: alt.LayerChart, *, name: str, title: str, description: str) -> st
     size = re.search(r'width="([\d.]+)" height="([\d.]+)"', drawn)
     assert size is not None
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[1]} {size[2]}" width="{size[1]}" '
+        f'<svg viewBox="0 0 {size[1]} {size[2]}" width="{size[1]}" '
         f'height="{size[2]}" role="img" aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
     )

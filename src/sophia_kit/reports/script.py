@@ -58,10 +58,10 @@ def print_summary(brief: DailyBrief, page: Path, *, to: Console | None = None) -
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("Metric", no_wrap=True)
+    table.add_column("Metric")
     for name in ("Value", "vs before", "vs year ago", "vs target"):
-        table.add_column(name, justify="right")
-    table.add_column("Period")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Period", no_wrap=True)
     for kpi in (*brief.kpis, *brief.day_kpis):
         changes = (change_fact(brief, kpi, kind) for kind in ("prior_period", "prior_year", "target"))
         cells = ["" if fact is None else fact.display for fact in changes]
