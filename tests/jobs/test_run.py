@@ -141,26 +141,29 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-SLOW = """
+WAITING = """
 import pathlib, time
-pathlib.Path({marker!r}).touch()
-time.sleep({seconds})
+marker = pathlib.Path({marker!r})
+marker.touch()
+while not marker.with_name("go").exists():
+    time.sleep(0.02)
 """
 
 
 def test_a_second_run_of_the_job_is_refused_or_waits(loaded: Project, add_job: Callable[..., None]) -> None:
     marker = loaded.root / "started"
-    add_job("slow", SLOW.format(marker=str(marker), seconds=4) + PUBLISHING)
+    add_job("slow", WAITING.format(marker=str(marker)) + PUBLISHING)
     first = start(loaded, "run", "slow", "--no-load")
     wait_for(marker)
     refused = loaded.sophia("run", "slow", "--no-load", env=DEMO)
     assert refused.returncode == 9
     assert "held by process" in refused.stderr
     assert "--wait" in refused.stderr
-    waited = loaded.sophia("run", "slow", "--no-load", "--wait", "60", env=DEMO)
-    assert first.communicate()[0]
-    assert first.returncode == 0
-    assert waited.returncode == 0
+    queued = start(loaded, "run", "slow", "--no-load", "--wait", "60")
+    (loaded.root / "go").touch()
+    for run in (first, queued):
+        _, said = run.communicate(timeout=60)
+        assert run.returncode == 0, said
     assert [proof["predicate"]["run"]["outcome"] for proof in proofs(loaded, "slow")] == ["succeeded"] * 2
 
 
@@ -169,7 +172,7 @@ def test_an_interrupted_run_ends_its_notebook_and_says_so(
     loaded: Project, add_job: Callable[..., None], sign: signal.Signals
 ) -> None:
     marker = loaded.root / "started"
-    add_job("slow", SLOW.format(marker=str(marker), seconds=300))
+    add_job("slow", WAITING.format(marker=str(marker)))
     running = start(loaded, "run", "slow", "--no-load")
     wait_for(marker)
     running.send_signal(sign)
@@ -182,12 +185,13 @@ def test_an_interrupted_run_ends_its_notebook_and_says_so(
 
 def test_a_killed_run_is_sealed_as_abandoned_by_the_next(loaded: Project, add_job: Callable[..., None]) -> None:
     marker = loaded.root / "started"
-    add_job("slow", SLOW.format(marker=str(marker), seconds=1) + PUBLISHING)
+    add_job("slow", WAITING.format(marker=str(marker)) + PUBLISHING)
     running = start(loaded, "run", "slow", "--no-load")
     wait_for(marker)
     running.send_signal(signal.SIGKILL)
     running.communicate()
     assert not proofs(loaded, "slow")
+    (loaded.root / "go").touch()
     done = loaded.sophia("run", "slow", "--no-load", env=DEMO)
     assert done.returncode == 0, done.stderr
     assert "sealed as abandoned" in done.stdout
