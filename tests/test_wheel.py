@@ -63,7 +63,7 @@ def test_everything_that_is_no_code_is_inside(wheel: Path) -> None:
     }
     assert data <= set(zipfile.ZipFile(wheel).namelist())
     kinds = {Path(name).suffix for name in data} | {Path(name).name for name in data}
-    assert {".yaml", ".sql", ".html", "py.typed"} <= kinds
+    assert {".yaml", ".sql", ".j2", ".css", "py.typed"} <= kinds
 
 
 def test_what_it_needs_is_installed_and_fits(installed: Path) -> None:
@@ -129,7 +129,7 @@ def test_it_answers_a_metric_from_a_project_of_its_own(installed: Path, project:
         "day = datetime.date(2026, 1, 31)\n"
         "volume = sk.metric('payment_volume', day=day, grain='month').value\n"
         "arr = sk.metric('arr', day=day).value\n"
-        "print(volume.value, volume.period.label, volume.demo, arr.value, arr.unknown.code, sep='|')"
+        "print(f'{volume.value:.2f}', volume.period.label, volume.demo, arr.value, arr.unknown.code, sep='|')"
     )
     said = run(installed, "-I", "-c", script, cwd=project, **home).strip()
     assert said == "600.60|Jan 2026|False|None|not_loaded"
