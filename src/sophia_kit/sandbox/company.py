@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from sophia_kit.core.errors import UnknownName
+from sophia_kit.sandbox.blemishes import crm_malformed
 from sophia_kit.sandbox.days import from_number
 from sophia_kit.sandbox.profile import Profile, day_in, load_profile
-from sophia_kit.sandbox.tables import DELIVERED, MONTHLY, TABLES, versions_at
+from sophia_kit.sandbox.tables import DELIVERED, LANDING, MONTHLY, TABLES, versions_at
 from sophia_kit.sandbox.truth import Truth, make_truth
 from sophia_kit.sandbox.world import World
 
@@ -130,13 +132,19 @@ class Company:
                 yield from_number(start), source.frame(index, self.moment).drop(DELIVERED).sort("source_id")
 
     def digest(self) -> str:
-        """SHA-256 over all tables' rows in canonical form: sorted by key, times as microseconds, decimals as text."""
+        """SHA-256 over the rows of all tables and the malformed records.
+
+        Canonical form: tables in their order, rows sorted by key, times as microseconds, decimals as text.
+        """
         total = hashlib.sha256()
         for name in TABLES:
             total.update(f"{name}\n".encode())
             frames = (frame for _, frame in self.months(name)) if name in MONTHLY else iter([self.table(name)])
             for frame in frames:
                 total.update(_canonical(frame))
+            if name in LANDING:
+                total.update(_canonical(self._world.malformed(name).frame.filter(pl.col(DELIVERED) <= self.moment)))
+        total.update(json.dumps(crm_malformed(self.profile, self._day)).encode())
         return total.hexdigest()
 
 

@@ -11,6 +11,7 @@ time.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ from typing import Any
 import polars as pl
 
 from sophia_kit.core.errors import StorageError
+from sophia_kit.core.files import storage_errors
 from sophia_kit.sandbox.blemishes import BLEMISHED, NEW_COLUMN
 from sophia_kit.sandbox.company import Company
 from sophia_kit.sandbox.days import from_number, month_end, number
@@ -75,24 +77,22 @@ def deliver(
     ]
     written: list[Path] = []
     rows = present = 0
-    try:
+    if landing.exists() and not landing.is_dir():
+        raise StorageError(f"Can't deliver to {landing}: it is no folder.", hint="Choose another, or move it away.")
+    with storage_errors(landing):
         landing.mkdir(parents=True, exist_ok=True)
         _make_room(landing, manifest)
-        for done, (name, before, until) in enumerate(plan):
-            if progress is not None:
-                progress(name, done, len(plan))
-            path = landing / name / f"{from_number(until)}.parquet"
-            if path.exists():
-                present += 1
-                continue
-            frame = delivered_between(company.world, name, before, until)
-            rows += len(frame)
-            _write(frame, path)
-            written.append(path)
-    except OSError as error:
-        raise StorageError(
-            f"Can't deliver to {landing}: {error.strerror or error}.", hint="Free some space, or choose another folder."
-        ) from error
+    for done, (name, before, until) in enumerate(plan):
+        if progress is not None:
+            progress(name, done, len(plan))
+        path = landing / name / f"{from_number(until)}.parquet"
+        if path.exists():
+            present += 1
+            continue
+        frame = delivered_between(company.world, name, before, until)
+        rows += len(frame)
+        _write(frame, path)
+        written.append(path)
     if progress is not None:
         progress("", len(plan), len(plan))
     return Delivery(tuple(written), rows, present)
@@ -173,10 +173,14 @@ def _make_room(landing: Path, manifest: dict[str, Any]) -> None:
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not `atomic_write`: what can be made again needn't be durable, and a hundred fsyncs cost seconds.
+    content = io.BytesIO()
+    frame.write_parquet(content, compression="lz4", statistics=False)
     staged = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        frame.write_parquet(staged, compression="lz4", statistics=False)
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            staged.write_bytes(content.getbuffer())
+            staged.replace(path)
+        finally:
+            staged.unlink(missing_ok=True)

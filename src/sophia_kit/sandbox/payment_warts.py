@@ -64,6 +64,9 @@ def plan_warts(profile: Profile, draws: Draws, index: int, start: int, count: in
     for today in range(max(start, daily), last_day + 1):
         candidates = iter(np.flatnonzero(day == today).tolist())
         for kind, wanted in BY_DAY.items():
+            # What a month's file would swallow, because it holds a record once, begins when files are daily.
+            if kind in LATER_BY and today + LATER_BY[kind] <= profile.last:
+                continue
             for _ in range(wanted):
                 row = next(candidates, None)
                 if row is not None:
@@ -72,7 +75,8 @@ def plan_warts(profile: Profile, draws: Draws, index: int, start: int, count: in
         following = number(add_months(from_number(start), 1))
         turn = 0
         for kind, wanted in BY_MONTH.items():
-            while len(rows[kind]) - (BY_DAY[kind] * (last_day - daily + 1) if last_day >= daily else 0) < wanted:
+            already = len(rows[kind])
+            while len(rows[kind]) - already < wanted:
                 row = draws.below("wart", index * 4096 + turn, count)
                 turn += 1
                 if row in taken or int(day[row]) >= daily:

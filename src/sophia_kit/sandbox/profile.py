@@ -59,7 +59,7 @@ class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     seed: int
-    scale: float = Field(gt=0, le=4)
+    scale: float = Field(ge=0.005, le=4)
     first_day: date
     last_day: date
     time_zone: str
