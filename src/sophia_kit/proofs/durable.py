@@ -6,13 +6,15 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from sophia_kit.core.errors import Busy
+from sophia_kit.core.errors import Busy, StorageError
 from sophia_kit.core.files import make_folder, storage_errors, sync_folder
 
-__all__ = ["append", "cut", "folder_lock", "make_durable_folder"]
+__all__ = ["Line", "append", "folder_lock", "make_durable_folder", "take_back"]
 
 _POLL_S = 0.002
 
@@ -31,31 +33,54 @@ def make_durable_folder(folder: Path) -> None:
         sync_folder(folder.parent)
 
 
-def append(path: Path, at: int, content: bytes) -> None:
-    """Make `path` end, after its first `at` bytes, in `content`, durably; what stood there is dropped.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a file is to end in after its first `at` bytes; anything else that stood there is dropped."""
+
+    path: Path
+    at: int
+    content: bytes
+
+
+def append(lines: Sequence[Line]) -> None:
+    """Write the lines durably; if the disk refuses one, none stays.
 
     Raises:
         StorageError: the disk refuses.
     """
-    fresh = not path.exists()
-    make_durable_folder(path.parent)
-    with storage_errors(path):
-        with path.open("ab") as file:
-            file.truncate(at)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    try:
+        with contextlib.ExitStack() as stack:
+            files = [_write(line, stack) for line in lines]
+            # One after the other only now: the first makes the disk write most of what the others wait for.
+            for line, file in zip(lines, files, strict=True):
+                with storage_errors(line.path):
+                    os.fsync(file.fileno())
+    except (StorageError, OSError):
+        take_back(lines)
+        raise
+
+
+def take_back(lines: Sequence[Line]) -> None:
+    """Undo an `append`: each file keeps what stood before its line, or goes if that is nothing."""
+    for line in lines:
+        with contextlib.suppress(OSError):
+            if line.at:
+                os.truncate(line.path, line.at)
+            else:
+                line.path.unlink(missing_ok=True)
+
+
+def _write(line: Line, stack: contextlib.ExitStack) -> BinaryIO:
+    fresh = not line.path.exists()
+    make_durable_folder(line.path.parent)
+    with storage_errors(line.path):
+        file = stack.enter_context(line.path.open("ab"))
+        file.truncate(line.at)
+        file.write(line.content)
+        file.flush()
         if fresh:
-            sync_folder(path.parent)
-
-
-def cut(path: Path, at: int) -> None:
-    """Take an `append` back: `path` keeps its first `at` bytes, or goes if that is none."""
-    with contextlib.suppress(OSError):
-        if at:
-            os.truncate(path, at)
-        else:
-            path.unlink(missing_ok=True)
+            sync_folder(line.path.parent)
+    return file
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ __all__ = ["Checkpoint", "NoteError", "NoteKey", "key_id", "open_note", "sign_no
 _ED25519 = b"\x01"
 _DASH = "\u2014 "
 _MAX_SIGNATURES = 100
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 # 43 characters carry 258 bits: the last two of the 43rd are zero.
 _HASH = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 
@@ -53,7 +54,7 @@ def open_note(note: str, name: str, keys: Iterable[NoteKey]) -> str:
     Raises:
         NoteError: malformed, not signed by any of the keys, or a signature of theirs is wrong.
     """
-    if any(ord(char) < 0x20 and char != "\n" for char in note):
+    if _CONTROL.search(note):
         raise NoteError("it contains control characters")
     text, blank, signatures = note.rpartition("\n\n")
     if not blank or not signatures.endswith("\n"):

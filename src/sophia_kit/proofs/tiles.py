@@ -15,8 +15,7 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-from sophia_kit.core.errors import StorageError
-from sophia_kit.proofs import durable
+from sophia_kit.proofs.durable import Line
 from sophia_kit.proofs.merkle import EMPTY_ROOT, fold_peaks, perfect_peaks
 from sophia_kit.proofs.note import NoteError, decode_hash, split_notes
 
@@ -111,9 +110,9 @@ class RightEdge:
             return EMPTY_ROOT
         return fold_peaks([peak for level in reversed(self._levels) for peak in perfect_peaks(level)])
 
-    def add(self, leaf: bytes) -> list[tuple[Path, int, bytes]]:
-        """Take an entry in, and return the lines to write: file, byte at which they begin, content."""
-        lines: list[tuple[Path, int, bytes]] = []
+    def add(self, leaf: bytes) -> list[Line]:
+        """Take an entry in, and return the lines to write."""
+        lines: list[Line] = []
         level, value = 0, leaf
         while True:
             if level == len(self._levels):
@@ -121,7 +120,7 @@ class RightEdge:
             hashes = self._levels[level]
             number = (self.size >> (8 * level)) // WIDTH
             content = f"{encode_hash(value)}\n".encode()
-            lines.append((self._log.tile(level, number), len(hashes) * _LINE, content))
+            lines.append(Line(self._log.tile(level, number), len(hashes) * _LINE, content))
             hashes.append(value)
             if len(hashes) < WIDTH:
                 break
@@ -132,8 +131,8 @@ class RightEdge:
         return lines
 
 
-def next_entry_line(log: LogFolder, size: int, path: str) -> tuple[Path, int, bytes]:
-    """The line that makes `path` the entry after `size` others: file, byte at which it begins, content.
+def next_entry_line(log: LogFolder, size: int, path: str) -> Line:
+    """The line that makes `path` the entry after `size` others.
 
     Raises:
         LogDamaged: the tile of entries is shorter than `size` demands.
@@ -142,10 +141,10 @@ def next_entry_line(log: LogFolder, size: int, path: str) -> tuple[Path, int, by
     lines = log.read_entries(size // WIDTH)
     if len(lines) < width:
         raise LogDamaged(f"{log.shown(file)} has {len(lines)} lines, the checkpoint's size {size} demands {width}")
-    return file, sum(len(line.encode()) + 1 for line in lines[:width]), f"{path}\n".encode()
+    return Line(file, sum(len(line.encode()) + 1 for line in lines[:width]), f"{path}\n".encode())
 
 
-def next_checkpoint_note(log: LogFolder, size: int, note: str) -> tuple[Path, int, bytes]:
+def next_checkpoint_note(log: LogFolder, size: int, note: str) -> Line:
     """What keeps `note`, the checkpoint of `size` entries, before a newer one takes its place.
 
     Raises:
@@ -158,27 +157,7 @@ def next_checkpoint_note(log: LogFolder, size: int, note: str) -> tuple[Path, in
         raise LogDamaged(f"{log.shown(file)} has {len(kept)} checkpoints, the log's size {size} demands {width}")
     if kept[width + 1 :] or kept[width : width + 1] not in ([], [note]) or log.checkpoints(number + 1).exists():
         raise LogDamaged(f"{log.shown(file)} holds checkpoints that log/checkpoint, of size {size}, doesn't know")
-    return file, sum(len(old.encode()) + 1 for old in kept[:width]), f"{note}\n".encode()
-
-
-def write_lines(lines: list[tuple[Path, int, bytes]]) -> None:
-    """Write lines as the functions above return them, durably; if the disk refuses one, none stays.
-
-    Raises:
-        StorageError: the disk refuses.
-    """
-    for number, (path, at, content) in enumerate(lines):
-        try:
-            durable.append(path, at, content)
-        except (StorageError, OSError):
-            undo_lines(lines[: number + 1])
-            raise
-
-
-def undo_lines(lines: list[tuple[Path, int, bytes]]) -> None:
-    """Take written lines back."""
-    for path, at, _ in lines:
-        durable.cut(path, at)
+    return Line(file, sum(len(old.encode()) + 1 for old in kept[:width]), f"{note}\n".encode())
 
 
 def _numbered(number: int) -> str:

@@ -13,7 +13,7 @@ from sophia_kit.core.clock import Clock, SystemClock
 from sophia_kit.core.errors import ProofError, StorageError
 from sophia_kit.core.files import atomic_write, storage_errors
 from sophia_kit.core.settings import Settings
-from sophia_kit.proofs.durable import folder_lock, make_durable_folder
+from sophia_kit.proofs.durable import append, folder_lock, make_durable_folder, take_back
 from sophia_kit.proofs.envelope import EnvelopeError, Proof, open_envelope, seal_envelope
 from sophia_kit.proofs.keys import ProofSigner, PublicKey, ensure_signer
 from sophia_kit.proofs.merkle import MerkleTree, leaf_hash, verify_consistency
@@ -26,8 +26,6 @@ from sophia_kit.proofs.tiles import (
     RightEdge,
     next_checkpoint_note,
     next_entry_line,
-    undo_lines,
-    write_lines,
 )
 from sophia_kit.proofs.trust import Trust, load_trust
 from sophia_kit.proofs.witness import Witness
@@ -209,7 +207,7 @@ class Trail:
         if head.size:
             lines.append(next_checkpoint_note(self.log, head.size, read_note(self.log)))
         lines += edge.add(leaf_hash(content))
-        write_lines(lines)
+        append(lines)
         new = Checkpoint(self._log_name, edge.size, edge.root())
         note = sign_note(new.text, self._log_name, self._signer.public.raw, self._signer.sign)
         try:
@@ -217,7 +215,7 @@ class Trail:
         except (StorageError, OSError):
             # Once the checkpoint has taken its place the entry counts, even if the disk fails just after.
             if read_note(self.log) != note:
-                undo_lines(lines)
+                take_back(lines)
             raise
         return new
 
