@@ -223,6 +223,17 @@ async def test_a_401_signs_in_again_once(
     assert sum(map(vendor.is_login, wire.requests)) == 2
 
 
+async def test_readings_that_lose_their_login_together_sign_in_again_once(
+    vendor: Vendor, wire: WireServer, gateway: Gateway, connector: Connector, truth: Digest
+) -> None:
+    await read(vendor, connector)
+    lost = {request.headers["authorization"] for request in pages(vendor, wire)}
+    gateway.before = lambda request: vendor.refused if request.headers.get("authorization") in lost else None
+    found = await asyncio.gather(*(read(vendor, connector) for _ in range(4)))
+    assert [digest(vendor, batches) == truth for batches in found] == [True] * 4
+    assert sum(map(vendor.is_login, wire.requests)) == 2
+
+
 async def test_a_second_401_is_final(vendor: Vendor, wire: WireServer, gateway: Gateway, connector: Connector) -> None:
     gateway.before = lambda request: vendor.refused if vendor.is_page(request) else None
     with pytest.raises(AuthFailed) as caught:

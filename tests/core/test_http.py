@@ -188,6 +188,7 @@ async def test_an_answer_over_the_size_limit_is_refused_while_it_arrives() -> No
     async with WireServer(script(bomb)) as server, client(server, settings) as http:
         with pytest.raises(MalformedAnswer, match="larger than") as caught:
             await http.get("/items")
+        assert await server.all_closed()
     assert (caught.value.retryable, len(server.requests)) == (False, 1)
 
 

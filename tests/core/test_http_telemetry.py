@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY, generate_latest
 from pydantic import SecretStr
 from tests.wire import Reply, Request, WireServer
 
-from sophia_kit.core.errors import MalformedAnswer, ProviderError, RequestRejected
+from sophia_kit.core.errors import MalformedAnswer, PolicyRefused, ProviderError, RequestRejected
 from sophia_kit.core.http import HttpClient
 from sophia_kit.core.policy import RequestPolicy, Rule
 from sophia_kit.core.settings import HttpSettings
@@ -106,6 +106,18 @@ async def test_every_request_is_counted_by_its_answer_and_every_retry_by_its_cau
         "http.request.resend_count": 2,
         "http.response.status_code": 200,
     }
+
+
+async def test_every_refusal_is_counted_once_and_no_request_with_it() -> None:
+    away = Reply(302, headers={"Location": "https://elsewhere.example/items/1"})
+    async with WireServer(lambda _: away) as server, client(server, "refused") as http:
+        with pytest.raises(PolicyRefused):
+            await http.request("DELETE", "/items/1")
+        assert sample("sophia_http_refusals_total", provider="refused") == 1
+        assert sample("sophia_http_request_seconds_count", provider="refused", method="DELETE") == 0
+        with pytest.raises(PolicyRefused):
+            await http.get("/items/1")
+        assert sample("sophia_http_refusals_total", provider="refused") == 2
 
 
 async def test_a_failed_call_marks_its_span_with_the_error_s_code() -> None:

@@ -127,6 +127,14 @@ def test_a_template_stands_for_exactly_one_segment() -> None:
             policy.check("GET", DATA + path)
 
 
+@pytest.mark.parametrize(
+    "name", ["%2e%2e", "%252e%252e", "a%2Fb", "a%252Fb", "a%5Cb", "a;b", "a%3Bb", "a%00", "%ff", ""]
+)
+def test_what_stands_for_a_segment_can_t_lead_elsewhere(name: str) -> None:
+    with pytest.raises(PolicyRefused):
+        RequestPolicy("salesforce").check("GET", f"{DATA}/sobjects/{name}/describe")
+
+
 def test_a_provider_without_rules_may_send_nothing() -> None:
     with pytest.raises(PolicyRefused):
         RequestPolicy("unheard_of").check("GET", "/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -38,6 +39,9 @@ __all__ = ["Answer", "Credentials", "HttpClient"]
 
 SANDBOX_HEADER = "Sophia-Sandbox"
 """Set on every answer of the sandbox: what came from there is demo data."""
+
+# stamina logs each retry as a warning, which lands on stderr where nobody configured logging.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _REDIRECTS = 5
 _ERROR_BODY_BYTES = 65_536

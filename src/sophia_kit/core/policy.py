@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from sophia_kit.core.errors import PolicyRefused
+from sophia_kit.core.telemetry import HTTP_REFUSALS
 
 __all__ = ["READS", "RequestPolicy", "Rule"]
 
@@ -93,6 +94,7 @@ class RequestPolicy:
         raise self._refusal(verb, path, "it is not on the list of requests that only read")
 
     def _refusal(self, method: str, path: str, reason: str) -> PolicyRefused:
+        HTTP_REFUSALS.labels(self.provider).inc()
         shown = "".join(character if character.isprintable() else "?" for character in path[:200])
         return PolicyRefused(
             f"{method[:20]} {shown} to {self.provider} was not sent: {reason}.", hint=_HINT, provider=self.provider

@@ -30,27 +30,25 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
         self._inner = httpx.AsyncHTTPTransport(verify=_certificates(), proxy=_proxy(origin))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        try:
-            if _origin_of(request.url) != _origin_of(self._origin):
-                raise PolicyRefused(
-                    f"A request to {request.url.host} was not sent: this client talks to {self._origin.host} alone.",
-                    hint="The vendor redirected to another host. Check the configured base URL.",
-                    provider=self._policy.provider,
-                )
-            if request.headers.get("host", "") != request.url.netloc.decode("ascii"):
-                raise PolicyRefused(
-                    f"A request to {self._origin.host} was not sent: its Host header names another host.",
-                    hint="Leave the Host header to the client.",
-                    provider=self._policy.provider,
-                )
-            self._policy.check(request.method, request.url.raw_path.decode("ascii"), request.headers.keys())
-        except PolicyRefused:
-            HTTP_REFUSALS.labels(self._policy.provider).inc()
-            raise
+        if _origin_of(request.url) != _origin_of(self._origin):
+            raise self._refusal(
+                f"A request to {request.url.host} was not sent: this client talks to {self._origin.host} alone.",
+                "The vendor redirected to another host. Check the configured base URL.",
+            )
+        if request.headers.get("host", "") != request.url.netloc.decode("ascii"):
+            raise self._refusal(
+                f"A request to {self._origin.host} was not sent: its Host header names another host.",
+                "Leave the Host header to the client.",
+            )
+        self._policy.check(request.method, request.url.raw_path.decode("ascii"), request.headers.keys())
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+    def _refusal(self, message: str, hint: str) -> PolicyRefused:
+        HTTP_REFUSALS.labels(self._policy.provider).inc()
+        return PolicyRefused(message, hint=hint, provider=self._policy.provider)
 
 
 def origin_url(text: str, provider: str) -> httpx.URL:
