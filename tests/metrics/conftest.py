@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from tests.conftest import DEMO_SCALE, REPOSITORY
+from tests.conftest import DEMO_SCALE, REPOSITORY, Project
 from tests.metrics.asking import Asking
 
 from sophia_kit.core.clock import FrozenClock
@@ -74,6 +76,9 @@ def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     company = Company.load(REPOSITORY / "data" / "company.toml", scale=float(DEMO_SCALE))
     landing = root / "landing"
     deliver(company, landing)
+    (root / "sophia.toml").touch()
+    (root / "data").mkdir()
+    shutil.copy(REPOSITORY / "data" / "company.toml", root / "data")
     with SandboxServer(company) as server:
         settings = Settings(
             root=root,
@@ -92,6 +97,13 @@ def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         with State.open(settings.state_location) as state:
             run_ingest(settings, state, SnapshotStore(settings.snapshots_dir), settings.clock())
     return settings
+
+
+@pytest.fixture(scope="session")
+def shell(demo_settings: Settings) -> Project:
+    """The demo workspace as a project folder, for commands."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SOPHIA_")}
+    return Project(demo_settings.root, kept | {"COLUMNS": "120", "NO_COLOR": "1"})
 
 
 @pytest.fixture(scope="session")

@@ -59,9 +59,9 @@ class Raw:
             if amount is not None:
                 sums[member, currency, day] += Fraction(amount)
         totals: Values = {}
-        for (member, currency, day), amount in sums.items():
+        for (member, currency, day), local in sums.items():
             rate, before = self.rate(currency, day), totals.get(member, Fraction(0))
-            totals[member] = None if rate is None or before is None else before + amount * rate
+            totals[member] = None if rate is None or before is None else before + local * rate
         return totals
 
 

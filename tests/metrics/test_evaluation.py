@@ -54,7 +54,7 @@ def test_the_period_is_the_last_finished_one_unless_asked_for(
 ) -> None:
     """Rows after the day asked about don't count: what is asked is how things stood on that day."""
     found = tiny(LEDGER).value("revenue", day, unfinished=unfinished)
-    assert (found.period.label, found.period.complete, found.value) == (label, complete, value)
+    assert (found.period.label, found.period.complete, found.value) == (label, complete, Decimal(value))
 
 
 def test_a_day_that_is_still_running_ends_no_period(tiny: Tiny) -> None:
@@ -241,18 +241,28 @@ def test_comparisons_say_how_much_and_whether_that_is_good(tiny: Tiny) -> None:
     asking = tiny({**LEDGER, "plans": [plan]})
     value = asking.value("revenue", compare=("prior_period", "prior_year", "target"))
     period, year, target = value.comparisons
-    assert (period.base, period.absolute, period.relative, period.good) == (500, 100, Decimal("0.2"), True)
+    assert (period.base, period.absolute, period.relative, period.good) == (
+        Decimal(500),
+        Decimal(100),
+        Decimal("0.2"),
+        True,
+    )
     assert period.base_period is not None
     assert period.base_period.label == "May 2025"
     assert year.unknown is not None
     assert year.unknown.code == "before_data"
-    assert (target.base, target.absolute, target.relative, target.good) == (500, 100, Decimal("0.2"), True)
+    assert (target.base, target.absolute, target.relative, target.good) == (
+        Decimal(500),
+        Decimal(100),
+        Decimal("0.2"),
+        True,
+    )
 
 
 def test_a_change_from_zero_has_no_relative_size(tiny: Tiny) -> None:
     rows = [posted(date(2025, 5, 3), 5, account_class="cogs"), posted(date(2025, 6, 3), 5)]
     (change,) = tiny({"ledger_entries": rows}).value("revenue", compare=("prior_period",)).comparisons
-    assert (change.base, change.absolute, change.relative, change.good) == (0, 5, None, True)
+    assert (change.base, change.absolute, change.relative, change.good) == (Decimal(0), Decimal(5), None, True)
 
 
 def test_a_fall_is_good_where_lower_is_better(tiny: Tiny) -> None:
@@ -260,7 +270,7 @@ def test_a_fall_is_good_where_lower_is_better(tiny: Tiny) -> None:
     days = (date(2025, 5, 3), date(2025, 5, 4), date(2025, 6, 3))
     asking = tiny({"payments": [failed | {"attempted_day": day} for day in days]})
     (change,) = asking.value("failed_payments", compare=("prior_period",)).comparisons
-    assert (change.absolute, change.good) == (-1, True)
+    assert (change.absolute, change.good) == (Decimal(-1), True)
 
 
 def test_a_part_of_a_sum_is_not_compared_with_a_whole(tiny: Tiny) -> None:
@@ -311,8 +321,8 @@ def test_members_without_a_name_are_kept_and_can_be_asked_for(tiny: Tiny) -> Non
     asking = tiny({"ledger_entries": rows})
     values = asking.result("revenue", by=("stream",)).values
     assert [(value.members, value.value) for value in values] == [
-        ((("stream", "(not set)"),), 5),
-        ((("stream", "fees"),), 7),
+        ((("stream", "(not set)"),), Decimal(5)),
+        ((("stream", "fees"),), Decimal(7)),
     ]
     assert asking.value("revenue", filters={"stream": "(not set)"}).value == 5
     assert asking.value("revenue", filters={"stream": ("(not set)", "fees")}).value == 12

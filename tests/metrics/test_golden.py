@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -24,7 +23,7 @@ EXACT = {"money", "count", "fte"}
 
 
 @pytest.fixture(scope="module")
-def raw(larkfield: Asking) -> Iterator[Raw]:
+def raw(larkfield: Asking) -> Raw:
     return Raw(larkfield.warehouse.snapshot.path)
 
 
@@ -41,7 +40,7 @@ def total(raw: Raw, metric: str, period: Period) -> Fraction | None:
 def same(metric: str, value: Decimal | None, expected: Fraction | None) -> bool:
     """Sums are the same to the last digit; quotients to ten places."""
     if value is None or expected is None:
-        return value is expected
+        return value is None and expected is None
     if CATALOGUE.get(metric).additive != "none":
         return Fraction(value) == expected
     return abs(Fraction(value) - expected) <= Fraction(1, 10**10)
@@ -80,7 +79,7 @@ def test_comparisons(larkfield: Asking, raw: Raw, metric: str) -> None:
         assert same(metric, item.base, base)
         if now is None or base is None:
             assert item.unknown is not None
-            assert item.absolute is item.relative is item.good is None
+            assert (item.absolute, item.relative, item.good) == (None, None, None)
             continue
         assert same(metric, item.absolute, now - base)
         relative = (now - base) / abs(base) if base else None

@@ -98,6 +98,11 @@ class Catalogue:
         found = [row for item in definition.inputs.values() for row in self.rows_below(self.get(item.metric))]
         return tuple({row.name: row for row in found}.values())
 
+    def views_below(self, definition: Definition) -> tuple[str, ...]:
+        """The canonical views that the metric reads when nothing is grouped or filtered."""
+        rows = self.rows_below(definition)
+        return tuple(dict.fromkeys(view for row in rows for view in self.compile(row, Shape()).views))
+
     @cached_property
     def _by_synonym(self) -> dict[str, str]:
         return {word.lower(): item.name for item in self for word in (item.label, *item.synonyms)}

@@ -132,8 +132,8 @@ def unanswered(
     """The answer when no snapshot as old as `known_at` is kept: unknown, for every period asked."""
     definition = catalogue.get(query.metric)
     why = Unknown("no_snapshot_at", f"No snapshot is kept from {known_at:%Y-%m-%d %H:%M} UTC or before.")
-    rows = catalogue.rows_below(definition)
-    provenance = Provenance("", (), None, tables_of(row.base for row in rows), (), catalogue.digest(definition))
+    tables = tables_of(catalogue.views_below(definition))
+    provenance = Provenance("", (), None, tables, (), catalogue.digest(definition))
     values = []
     for period in _periods(calendar, check_query(definition, query), query, day_over=day_over):
         bases = {kind: period if kind == "target" else _base_period(calendar, kind, period) for kind in query.compare}
@@ -255,8 +255,7 @@ def _freshness(reader: Reader, clock: Clock) -> Freshness:
 
 
 def _provenance(reader: Reader, catalogue: Catalogue, definition: Definition, warehouse: Warehouse) -> Provenance:
-    views = reader.views or dict.fromkeys(row.base for row in catalogue.rows_below(definition))
-    tables = tables_of(views)
+    tables = tables_of(reader.views or catalogue.views_below(definition))
     systems = {reader.freshness[name].source_system for name in tables if name in reader.freshness}
     params = [
         (name if position == 0 else f"{position + 1}.{name}", tuple(value) if isinstance(value, list) else value)
