@@ -63,7 +63,7 @@ def test_an_unknown_number_is_in_no_sentence(brief: DailyBrief) -> None:
 
 def test_many_failures_reach_the_headline(brief: DailyBrief) -> None:
     rate = brief.facts.numbers["payment_success_rate"]
-    worse = brief.facts.numbers | {rate.name: replace(rate, value=Decimal("0.9499"), display="95.0 %")}
+    worse = dict(brief.facts.numbers) | {rate.name: replace(rate, value=Decimal("0.9499"), display="95.0 %")}
     headline = told(Facts(worse, brief.facts.terms))[0][1]
     assert headline.endswith(
         "Payments are failing: 95.0 % of attempts succeeded in Dec 2025, down 0.1 pp on the month before."
