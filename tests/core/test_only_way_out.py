@@ -1,0 +1,59 @@
+"""Law 5 in the code: one client reaches vendors, by one list. What could go around it is imported nowhere else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import sophia_kit
+
+SOURCE = Path(sophia_kit.__file__).parent
+CLIENTS = {"httpx", "httpcore", "requests", "urllib3", "aiohttp", "websockets", "smtplib", "ftplib", "telnetlib"}
+CLIENT_MODULES = {"http.client", "urllib.request", "xmlrpc.client"}
+ALLOWED = {"core/http.py", "core/transport.py", "core/failures.py"}
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def modules() -> Iterator[tuple[str, ast.AST]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        yield path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_no_module_but_the_client_s_own_imports_an_http_client() -> None:
+    found = {
+        name
+        for name, tree in modules()
+        for module in imports(tree)
+        if module.partition(".")[0] in CLIENTS or module in CLIENT_MODULES
+    }
+    assert found == ALLOWED
+
+
+def test_no_module_opens_a_connection_by_hand() -> None:
+    calls = {"create_connection", "open_connection", "urlopen", "open_unix_connection", "connect_ex"}
+    found = {
+        f"{name}:{node.lineno}"
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in calls
+    }
+    assert found == set()
+
+
+def test_no_module_makes_rules_of_its_own() -> None:
+    found = {
+        name
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"Rule", "RequestPolicy"}
+    }
+    assert found == {"core/policy.py", "core/http.py"}
