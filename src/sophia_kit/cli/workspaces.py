@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from sophia_kit.core.clock import SystemClock
+from sophia_kit.core.errors import SnapshotDamaged
 from sophia_kit.core.files import storage_errors
 
 if TYPE_CHECKING:
@@ -75,14 +76,13 @@ class Workspaces:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _rows_digest(self, snapshot_id: str) -> str | None:
-        from sophia_kit.warehouse import SnapshotStore, Warehouse
+        from sophia_kit.warehouse import SnapshotStore
 
         for settings in (self._settings, self._demo):
             store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
             for snapshot in store.list():
                 if snapshot.snapshot_id == snapshot_id:
-                    with Warehouse.open(snapshot, settings) as warehouse:
-                        return warehouse.rows_digest()
+                    return _file_digest(snapshot.path, settings)
         return None
 
     def _of(self, origin: str) -> Settings:
@@ -94,3 +94,21 @@ class Workspaces:
         if settings.workspace not in self._states:
             self._states[settings.workspace] = self._open.enter_context(State.open(settings.state_location))
         return self._states[settings.workspace]
+
+
+def _file_digest(path: Path, settings: Settings) -> str:
+    """The digest of the rows in a snapshot file, without the views that this version would define over them."""
+    import duckdb
+
+    from sophia_kit.warehouse import rows_digest
+
+    limits = settings.warehouse
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{limits.memory_limit_mb}MB",
+        "threads": limits.threads,
+    }
+    try:
+        with duckdb.connect(str(path), read_only=True, config=config) as connection:
+            return rows_digest(connection)
+    except duckdb.Error as error:
+        raise SnapshotDamaged(f"{path} can't be opened: {str(error).splitlines()[0]}") from error
