@@ -161,7 +161,7 @@ def test_the_crm_has_broken_records_too(company: Company, client: httpx.Client) 
 
 def _breaks(problem: str | None, value: Any) -> bool:
     if problem == "not_a_number":
-        return value == "n/a"
+        return bool(value == "n/a")
     return bool(value < 0) if problem == "negative" else value is None
 
 

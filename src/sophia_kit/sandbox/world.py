@@ -23,7 +23,7 @@ from sophia_kit.sandbox.planning import forecast_rows, plan_rows, quota_rows
 from sophia_kit.sandbox.profile import Profile
 from sophia_kit.sandbox.properties import Property, attempts_by_month, make_properties, property_rows
 from sophia_kit.sandbox.support import survey_rows, ticket_rows
-from sophia_kit.sandbox.tables import Rows
+from sophia_kit.sandbox.tables import LANDING, Rows
 from sophia_kit.sandbox.treasury import rate_rows
 from sophia_kit.sandbox.usage import UsageDays
 
@@ -80,6 +80,12 @@ class World:
     def usage(self) -> UsageDays:
         return UsageDays(self.profile, self.customers)
 
+    def prepare(self) -> None:
+        """Make what all tables rest on, so that threads that follow don't make it twice."""
+        for name in LANDING:
+            self.malformed(name)
+        _ = (self.deals, self.employees, self.revenue, self.payments, self.usage)
+
     def versions(self, name: str) -> pl.DataFrame:
         """All versions of the records of a table that isn't kept by month, with `__delivered`."""
         with self._lock:
@@ -135,7 +141,7 @@ class World:
         return self._blemished[name]
 
     def malformed(self, name: str) -> Malformed:
-        with self._lock:
-            if name not in self._malformed:
-                self._malformed[name] = malformed(self.profile, name)
-            return self._malformed[name]
+        """The records of a table that nobody can use."""
+        if name not in self._malformed:
+            self._malformed[name] = malformed(self.profile, name)
+        return self._malformed[name]
