@@ -55,7 +55,7 @@ def wire(column: Column, values: list[Any]) -> Parsed:
     """
     try:
         series = _as_sent(column, values)
-    except (TypeError, OverflowError, UnicodeEncodeError):
+    except (TypeError, OverflowError, ValueError, pl.exceptions.PolarsError):
         series = None
     return _one_by_one(column, values) if series is None else Parsed(series)
 
@@ -229,7 +229,7 @@ def _one(column: Column, value: Any) -> Any:
             return value
         case "bool" if kind is bool:
             return value
-        case "int" if kind in (int, float, Decimal) and math.isfinite(value):
+        case "int" if kind in (int, float, Decimal) and _finite(value):
             if abs(value) >= (_SAFE_INT if kind is float else 2**63):
                 raise _WrongValue(f"{column.name} is too large: {shown(value)}")
             if value == int(value):
@@ -239,8 +239,12 @@ def _one(column: Column, value: Any) -> Any:
     raise _WrongValue
 
 
+def _finite(value: int | float | Decimal) -> bool:
+    return isinstance(value, int) or math.isfinite(value)
+
+
 def _exact(column: Column, value: int | float | Decimal) -> Decimal:
-    if not math.isfinite(value):
+    if not _finite(value):
         raise _WrongValue
     if abs(value) >= 10**column.precision:
         raise _WrongValue(f"{column.name} doesn't fit {column.type_name}: {shown(value)}")

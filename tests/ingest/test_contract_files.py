@@ -1,0 +1,110 @@
+"""Contracts: those of the library hold together, and every mistake in one is located."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from sophia_kit.core.errors import DefinitionError
+from sophia_kit.ingest import load_contracts, read_contract
+
+GOOD = """\
+table: rents
+description: A rent.
+source: landing
+resource: rents
+source_system: ledger
+freshness_hours: 36
+deleted_field: is_deleted
+days: {paid_day: paid_at}
+columns:
+  - {name: source_id, from: Id, type: string, required: true}
+  - {name: amount, from: Amount, type: "decimal(18,2)", min: 0, max: 1000.50}
+  - {name: status, from: Status, type: string, values: [paid, open]}
+  - {name: paid_at, from: PaidAt, type: timestamp}
+  - {name: modified_at, from: Modified, type: timestamp, required: true}
+"""
+
+
+def test_a_contract_says_what_its_table_is() -> None:
+    contract = read_contract(GOOD, "rents.yaml")
+    amount = contract.columns[1]
+    assert (contract.table, contract.key_field, contract.days) == ("rents", "Id", (("paid_day", "paid_at"),))
+    assert contract.fields == ("Id", "Amount", "Status", "PaidAt", "Modified", "is_deleted")
+    assert (amount.sql_type, amount.minimum, amount.maximum) == ("DECIMAL(18,2)", Decimal(0), Decimal("1000.50"))
+    assert contract.ddl() == (
+        'CREATE TABLE IF NOT EXISTS raw."rents" ("source_id" VARCHAR, "amount" DECIMAL(18,2), "status" VARCHAR, '
+        '"paid_at" TIMESTAMP, "modified_at" TIMESTAMP, "paid_day" DATE, source_system VARCHAR, '
+        "is_deleted BOOLEAN NOT NULL, loaded_at TIMESTAMP, load_id VARCHAR)"
+    )
+
+
+def test_the_librarys_contracts_are_valid() -> None:
+    contracts = load_contracts()
+    assert len(contracts) == 25
+    assert {contract.source for contract in contracts.values()} == {"salesforce", "landing"}
+    assert load_contracts() is not contracts
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("table: rents", "table: Rents", 1, "lower-case"),
+        ("table: rents", "table: other", 1, "belongs in other.yaml"),
+        ("description: A rent.", "description: A rent: paid.", 2, "not valid YAML"),
+        ("source: landing", "sourcce: landing", 3, "unknown key 'sourcce'"),
+        ("resource: rents", "resource: 7", 4, "resource must be text"),
+        ("freshness_hours: 36", "freshness_hours: soon", 6, "must be a number"),
+        ("freshness_hours: 36", "freshness_hours: .nan", 6, "must be a number"),
+        ("freshness_hours: 36", "freshness_hours: 0", 6, "above 0"),
+        ("deleted_field: is_deleted", "deleted_field: Amount", 7, "also the source of a column"),
+        ("{paid_day: paid_at}", "{paid_day: amount}", 8, "not a timestamp column"),
+        ("{paid_day: paid_at}", "{amount: paid_at}", 8, "already a column"),
+        ("name: source_id", "name: key", 10, "source_id of type string is needed"),
+        ("decimal(18,2)", "money", 11, "no such type"),
+        ("decimal(18,2)", "decimal(39,2)", 11, "precision is 1 to 38"),
+        ("min: 0,", "min: 2000,", 11, "above max"),
+        ("min: 0,", "least: 0,", 11, "unknown key 'least'"),
+        ("values: [paid, open]", "values: [true]", 12, "must be text"),
+        ("values: [paid, open]", "values: paid", 12, "list of strings"),
+        ("values: [paid, open]", "min: 1", 12, "min is for int and decimal"),
+        ("name: status", "name: amount", 12, "given twice"),
+        ("from: Status", "from: Amount", 12, "given twice"),
+        ("name: status", "name: load_id", 12, "written by the loader"),
+        ("PaidAt, type: timestamp", "PaidAt, type: timestamp, required: maybe", 13, "true or false"),
+        ("Modified, type: timestamp, required: true", "Modified, type: timestamp", 14, "required column modified_at"),
+        ("source_system: ledger\n", "", 1, "lacks 'source_system'"),
+    ],
+)
+def test_a_mistake_is_located_by_file_and_line(old: str, new: str, line: int, says: str) -> None:
+    assert old in GOOD
+    with pytest.raises(DefinitionError) as caught:
+        read_contract(GOOD.replace(old, new, 1), "rents.yaml")
+    assert caught.value.message.startswith(f"rents.yaml:{line}: ")
+    assert says in caught.value.message
+
+
+def test_a_near_miss_is_suggested() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        read_contract(GOOD.replace("required", "requird", 1), "rents.yaml")
+    assert caught.value.hint == "Did you mean required?"
+
+
+@pytest.mark.parametrize("text", ["", "just words", "[1, 2]", "a: [", "a: &x [*x, *x]", "columns: []\x00"])
+def test_what_is_no_contract_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(DefinitionError, match=r"^rents\.yaml"):
+        read_contract(text, "rents.yaml")
+
+
+def test_two_tables_of_one_resource_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rents.yaml").write_text(GOOD)
+    (tmp_path / "again.yaml").write_text(GOOD.replace("table: rents", "table: again"))
+    with pytest.raises(DefinitionError, match="already the source of table again"):
+        load_contracts(tmp_path)
+
+
+def test_a_folder_without_contracts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="no contract"):
+        load_contracts(tmp_path)

@@ -1,0 +1,182 @@
+"""A load that is killed, interrupted or disturbed: readers keep the old snapshot, the next load is whole."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.conftest import Project
+from tests.ingest.conftest import NewWorkplace, Workplace
+
+from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
+from sophia_kit.warehouse import SnapshotStore
+
+KILLS = 32
+
+
+class KillServer:
+    """See `kill_server.py`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self, seconds: float) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+
+@contextmanager
+def kill_server(work: Workplace, base_url: str, landing: Path, company: Company) -> Iterator[KillServer]:
+    arguments = [
+        str(work.settings.root),
+        str(landing),
+        base_url,
+        company.now.isoformat(),
+        company.time_zone,
+        CLIENT_ID,
+        CLIENT_SECRET,
+        REFRESH_TOKEN,
+    ]
+    script = Path(__file__).with_name("kill_server.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield KillServer(process)
+    finally:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        process.wait(timeout=60)
+        process.stdout.close()
+
+
+@pytest.mark.slow
+def test_a_load_killed_at_any_moment_leaves_readers_on_the_old_snapshot_and_the_next_load_whole(
+    new_workplace: NewWorkplace, company: Company, tmp_path: Path
+) -> None:
+    folder, root, base = tmp_path / "landing", tmp_path / "work", tmp_path / "base"
+    later = company.at(company.day + timedelta(2))
+    with SandboxServer(company) as server:
+        deliver(company, folder)
+        first = new_workplace(base_url=server.base_url, landing=folder, root=root)
+        first.load()
+        old_digest, old = first.digest(), first.store.current()
+        first.state.close()
+        shutil.copytree(root, base)
+        server.advance(2)
+        deliver(later, folder)
+        undisturbed = new_workplace(base_url=server.base_url, landing=folder).on(later)
+        undisturbed.load()
+
+        moments = random.Random(20251231)
+        killed = completed = 0
+        store = SnapshotStore(first.settings.snapshots_dir)
+        with kill_server(first, server.base_url, folder, later) as loads:
+            status, _, took = loads.run(120).partition(" ")
+            assert status == "0"
+            while killed < KILLS and completed < KILLS:
+                if store.current() != old:
+                    shutil.rmtree(root)
+                    shutil.copytree(base, root)
+                answer = loads.run(moments.uniform(0, float(took)))
+                if answer != "killed":
+                    assert answer.startswith("0 ")
+                    completed += 1
+                    continue
+                killed += 1
+                reader = new_workplace(base_url=server.base_url, landing=folder, root=root)
+                expected = old_digest if store.current() == old else undisturbed.digest()
+                assert reader.digest() == expected, f"after kill {killed}"
+                reader.state.close()
+        assert killed == KILLS
+        after = new_workplace(base_url=server.base_url, landing=folder, root=root).on(later)
+        after.load()
+        assert after.digest() == undisturbed.digest()
+        assert after.leftovers() == []
+        statuses = {attempt.status for attempt in after.state.attempts()}
+        assert "running" not in statuses
+        assert "abandoned" in statuses
+
+
+@pytest.fixture
+def loader(project: Project, company: Company, landing: Path) -> Project:
+    """A project whose settings name the small company's deliveries."""
+    environment = {
+        "SOPHIA_WORKSPACE": "demo",
+        "SOPHIA_FROZEN_AT": company.now.isoformat(),
+        "SOPHIA_LANDING__PATH": str(landing),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Project(project.root, project.environment | environment)
+
+
+@contextmanager
+def load_at_work(loader: Project) -> Iterator[subprocess.Popen[str]]:
+    """`sophia ingest run`, from the moment on at which it has begun to write."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sophia_kit", "ingest", "run"],
+        cwd=loader.root,
+        env=loader.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        drafts = loader.root / "data" / "demo" / "snapshots" / "drafts"
+        deadline = time.monotonic() + 60
+        while not list(drafts.glob("*.duckdb")) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_load_cleanly(loader: Project, number: signal.Signals) -> None:
+    with load_at_work(loader) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "Interrupted" in err
+    assert "Hint:" in err
+    assert "Traceback" not in err
+    assert not list((loader.root / "data/demo/snapshots").rglob("*.duckdb*"))
+    shown = loader.sophia("ingest", "status")
+    assert "interrupted" in shown.stdout
+    assert loader.sophia("ingest", "run").returncode == 0
+
+
+def test_of_two_loads_at_once_the_second_is_refused(loader: Project) -> None:
+    with load_at_work(loader) as process:
+        second = loader.sophia("ingest", "run")
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, out + err
+    assert second.returncode == 9, second.stdout + second.stderr
+    assert "held by process" in second.stderr
+
+
+def test_the_commands_say_what_was_loaded_and_refused(loader: Project) -> None:
+    done = loader.sophia("ingest", "run")
+    assert done.returncode == 0, done.stderr
+    assert "DEMO DATA" in done.stdout
+    assert "payments" in done.stdout
+    status = loader.sophia("ingest", "status", "--limit", "3")
+    assert "unknown: never loaded" in status.stdout
+    assert "DEMO DATA" in status.stdout
+    listed = loader.sophia("ingest", "quarantine", "--table", "payments", "--format", "json")
+    assert '"source_id is required and empty"' in listed.stdout
+    assert loader.sophia("ingest", "quarantine", "--table", "paymnts").returncode == 2
