@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.proofs.conftest import Memory, TrailProject, a_run
 
-from sophia_kit.core.errors import ProofError, SnapshotDamaged, UnknownName
+from sophia_kit.core.errors import ProofError, SnapshotDamaged, StorageError, UnknownName
 from sophia_kit.proofs import (
     Finding,
     ProofRef,
@@ -357,6 +357,14 @@ class TestCheckpoints:
         assert "the signature by sophia-kit/test/demo" in finding.message
         assert "doesn't fit the text" in finding.message
 
+    @pytest.mark.parametrize(
+        "name", ["log/checkpoint", "log/tile/0/000", "log/tile/entries/000", "log/checkpoints/000"]
+    )
+    def test_a_folder_in_the_place_of_a_file(self, project: TrailProject, refs: list[ProofRef], name: str) -> None:
+        (project.folder / name).unlink()
+        (project.folder / name).mkdir()
+        assert any(finding.where == f"demo/{name}" for finding in project.verify().findings)
+
     def test_one_by_a_foreign_key(self, project: TrailProject, refs: list[ProofRef]) -> None:
         rewrite(project, [ref.path for ref in refs], signer=ProofSigner.generate())
         report = project.verify()
@@ -530,6 +538,19 @@ class TestOneProof:
             self.check(project, tmp_path / "else.json")
         with pytest.raises(ProofError, match="There is no proof"):
             self.check(project, project.proofs / "demo")
+
+
+def test_what_cant_be_read_is_an_error_and_no_finding(project: TrailProject, refs: list[ProofRef]) -> None:
+    """A link in a circle is unreadable even for root."""
+    report = project.root / "data/demo/reports/r1.html"
+
+    def unreadable(name: str) -> str | None:
+        return (project.root / name).read_text() if name.endswith("r1.html") else None
+
+    report.unlink()
+    report.symlink_to(report)
+    with pytest.raises(StorageError, match=r"Can't read .*r1\.html: Too many levels"):
+        verify(project.proofs, trust=project.trust, subject_digest=unreadable)
 
 
 def test_flipping_any_byte_of_any_file_is_caught(project: TrailProject) -> None:

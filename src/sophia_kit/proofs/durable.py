@@ -1,4 +1,4 @@
-"""Appending to files so that what was there stays, and holding a folder while it is done."""
+"""Reading files, appending to them so that what was there stays, and holding a folder while it is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import BinaryIO
 from sophia_kit.core.errors import Busy, StorageError
 from sophia_kit.core.files import make_folder, storage_errors, sync_folder
 
-__all__ = ["Line", "append", "folder_lock", "make_durable_folder", "take_back"]
+__all__ = ["Line", "append", "folder_lock", "make_durable_folder", "reading", "take_back"]
 
 _POLL_S = 0.002
 
@@ -31,6 +31,18 @@ def make_durable_folder(folder: Path) -> None:
     make_folder(folder)
     with storage_errors(folder):
         sync_folder(folder.parent)
+
+
+@contextlib.contextmanager
+def reading(place: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to read below `place` into a StorageError with a hint."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"Can't read {error.filename or place}: {error.strerror or type(error).__name__}.",
+            hint="Make it readable for this user, or restore it, then try again.",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

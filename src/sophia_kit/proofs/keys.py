@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # it has no __all__
 
 from sophia_kit.core.errors import ConfigError
-from sophia_kit.core.files import atomic_write, make_folder, storage_errors
+from sophia_kit.core.files import atomic_write, make_folder
 from sophia_kit.core.settings import Settings
+from sophia_kit.proofs.durable import reading
 
 __all__ = ["ProofSigner", "PublicKey", "ensure_signer", "new_key_file"]
 
@@ -173,7 +174,7 @@ def _refuse_inside(path: Path, root: Path) -> None:
 
 
 def _read_private(path: Path) -> ProofSigner:
-    with storage_errors(path):
+    with reading(path):
         mode = path.stat().st_mode
         if mode & 0o077:
             raise ConfigError(

@@ -129,7 +129,7 @@ class LogCheck:
         notes: list[tuple[Path, str]] = []
         for number in count():
             path = self._log.checkpoints(number)
-            if not path.exists():
+            if not path.is_file():
                 break
             content = path.read_bytes().decode(errors="replace")
             kept = split_notes(content)

@@ -76,7 +76,7 @@ class LogFolder:
     def read_checkpoints(self, number: int) -> list[str]:
         """The complete notes in a file of earlier checkpoints."""
         path = self.checkpoints(number)
-        return split_notes(path.read_bytes().decode(errors="replace")) if path.exists() else []
+        return split_notes(path.read_bytes().decode(errors="replace")) if path.is_file() else []
 
     def shown(self, path: Path) -> str:
         """`path` as messages name it: from the trail's folder on."""
@@ -169,6 +169,6 @@ def _numbered(number: int) -> str:
 
 def _complete_lines(path: Path) -> list[str]:
     """The lines of a file, without a last one that was cut off; none if there is no file."""
-    if not path.exists():
+    if not path.is_file():
         return []
     return path.read_bytes().decode(errors="replace").split("\n")[:-1]

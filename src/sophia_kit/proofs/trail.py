@@ -13,7 +13,7 @@ from sophia_kit.core.clock import Clock, SystemClock
 from sophia_kit.core.errors import ProofError, StorageError
 from sophia_kit.core.files import atomic_write, storage_errors
 from sophia_kit.core.settings import Settings
-from sophia_kit.proofs.durable import append, folder_lock, make_durable_folder, take_back
+from sophia_kit.proofs.durable import append, folder_lock, make_durable_folder, reading, take_back
 from sophia_kit.proofs.envelope import EnvelopeError, Proof, open_envelope, seal_envelope
 from sophia_kit.proofs.keys import ProofSigner, PublicKey, ensure_signer
 from sophia_kit.proofs.merkle import MerkleTree, leaf_hash, verify_consistency
@@ -274,14 +274,23 @@ def origins_present(proofs_dir: Path) -> tuple[str, ...]:
 
 
 def read_entries(proofs_dir: Path, origin: str, keys: tuple[PublicKey, ...]) -> tuple[Entry, ...]:
-    """Every proof file of a trail, oldest first. Reads; for whether it holds, see `verify`."""
-    folder = proofs_dir / origin
+    """Every proof file of a trail, oldest first. Reads; for whether it holds, see `verify`.
+
+    Raises:
+        StorageError: a file can't be read.
+    """
+    with reading(proofs_dir / origin):
+        return _read_entries(proofs_dir / origin, keys)
+
+
+def _read_entries(folder: Path, keys: tuple[PublicKey, ...]) -> tuple[Entry, ...]:
+    origin = folder.name
     log = LogFolder(folder / LOG)
     index = {name: place for place, name in enumerate(logged_names(log))}
     found = []
     for path in sorted(folder.glob("*/*.json"), key=lambda path: path.name):
         name = path.relative_to(folder).as_posix()
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or not path.is_file():
             continue
         try:
             proof = open_envelope(path.read_bytes(), keys)
@@ -315,7 +324,7 @@ def logged_names(log: LogFolder, size: int | None = None) -> list[str]:
 
 def read_note(log: LogFolder) -> str:
     """The newest checkpoint as a signed note; empty if there is none."""
-    return log.checkpoint.read_bytes().decode(errors="replace") if log.checkpoint.exists() else ""
+    return log.checkpoint.read_bytes().decode(errors="replace") if log.checkpoint.is_file() else ""
 
 
 def read_checkpoint(log: LogFolder, log_name: str, keys: tuple[PublicKey, ...]) -> Checkpoint | None:
@@ -324,7 +333,7 @@ def read_checkpoint(log: LogFolder, log_name: str, keys: tuple[PublicKey, ...]) 
     Raises:
         LogDamaged: it is malformed, of another log, or not signed by one of `keys`.
     """
-    if not log.checkpoint.exists():
+    if not log.checkpoint.is_file():
         return None
     note = read_note(log)
     return parse_checkpoint(note, log_name, keys, where=log.shown(log.checkpoint))

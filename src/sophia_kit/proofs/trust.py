@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sophia_kit.core.errors import DefinitionError
-from sophia_kit.core.files import storage_errors
 from sophia_kit.core.settings import Settings
+from sophia_kit.proofs.durable import reading
 from sophia_kit.proofs.keys import PublicKey, machine_key
 
 __all__ = ["TRUST_FILE", "Trust", "TrustedKey", "load_trust"]
@@ -96,7 +96,7 @@ class Trust:
         if not file.exists():
             return cls("unnamed")
         hint = "docs/proofs.md shows the form; `sophia proofs keygen` prints an entry."
-        with storage_errors(file):
+        with reading(file):
             content = file.read_bytes()
         try:
             parsed = _File.model_validate_json(content)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sophia_kit.core.errors import ProofError, SophiaError, UnknownName
+from sophia_kit.proofs.durable import reading
 from sophia_kit.proofs.envelope import EnvelopeError, Proof, open_envelope
 from sophia_kit.proofs.keys import PublicKey
 from sophia_kit.proofs.log_check import LogCheck
@@ -40,6 +41,7 @@ def verify(
     Raises:
         ProofError: there is no trail at all.
         UnknownName: one of `origins` is neither present nor remembered.
+        StorageError: a file can't be read.
     """
     known = set(origins_present(proofs_dir))
     if witness is not None:
@@ -53,9 +55,9 @@ def verify(
     for origin in chosen:
         if origin not in known:
             raise UnknownName("trail", origin, known)
-    return VerifyReport(
-        tuple(_TrailCheck(proofs_dir, origin, trust, witness, subject_digest).run() for origin in chosen)
-    )
+    with reading(proofs_dir):
+        checks = (_TrailCheck(proofs_dir, origin, trust, witness, subject_digest) for origin in chosen)
+        return VerifyReport(tuple(check.run() for check in checks))
 
 
 def verify_proof(
@@ -65,6 +67,7 @@ def verify_proof(
 
     Raises:
         ProofError: the file doesn't exist or is not in a trail below `proofs_dir`.
+        StorageError: a file can't be read.
     """
     where = path.resolve()
     if not where.is_file():
@@ -73,7 +76,8 @@ def verify_proof(
         raise ProofError(f"{path} is not in a trail below {proofs_dir}.", hint="`sophia proofs list` shows all.")
     origin, *rest = where.relative_to(proofs_dir.resolve()).parts
     check = _TrailCheck(proofs_dir, origin, trust, None, subject_digest)
-    return check.run_one("/".join(rest))
+    with reading(proofs_dir):
+        return check.run_one("/".join(rest))
 
 
 class _TrailCheck:
