@@ -17,8 +17,8 @@ from sophia_kit.core.errors import ConfigError, InputError, UnknownName
 from sophia_kit.sandbox import Company
 from sophia_kit.sandbox.tables import TABLES
 
-DIGEST_SMALL = "0bc9bcb8961fa4c377f71aee7a89c99ba5e18db9598b9c2d23e3e4807e6fd200"
-DIGEST_FULL = "82001faee7dcbfe0ad55587f0793fe62ddaf537979b24a8be4671f9eaed1aac6"
+DIGEST_SMALL = "490d31879dfbe1cc3ba23f912bbffee7d43e8594748be761bdd67ef0eb868593"
+DIGEST_FULL = "e23ac12350b870ebf53211457d2f191587a41b3f9617d441ea3c7dc152828ec1"
 
 
 def test_rows_are_the_same_everywhere(company: Company) -> None:

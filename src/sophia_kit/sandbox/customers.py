@@ -114,7 +114,7 @@ def _draft(profile: Profile, draws: Draws, index: int, count: int) -> Customer:
     for turn in range(2 + (draws.below("expansions", index, 3) == 0)):
         row = index * 8 + turn
         begin = max(starts + 60, profile.first + 20)
-        if until <= begin or not draws.chance("expands", row, 430):
+        if until <= begin or not draws.chance("expands", row, 480):
             continue
         day = begin + draws.below("expands_on", row, until - begin)
         changes.append((day, draws.between("expands_by", row, 5, 18), "expansion"))

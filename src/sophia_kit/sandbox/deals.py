@@ -13,7 +13,7 @@ from sophia_kit.sandbox.customers import Customer
 from sophia_kit.sandbox.days import number
 from sophia_kit.sandbox.draws import Draws
 from sophia_kit.sandbox.people import user_id
-from sophia_kit.sandbox.profile import Profile
+from sophia_kit.sandbox.profile import HORIZON_DAYS, Profile
 from sophia_kit.sandbox.tables import Rows
 
 __all__ = ["LOST", "STAGES", "WON", "Deal", "Step", "deal_rows", "make_deals"]
@@ -94,7 +94,7 @@ def make_deals(profile: Profile, customers: tuple[Customer, ...], accounts: tupl
     wins = len(deals)
     prospects = [a for a in accounts if a.customer is None and a.deleted_on is None]
     lost = wins * _LOST_PER_WON_PER_MILLE // 1000
-    unfinished = max(20, wins * 42 // 100)
+    unfinished = HORIZON_DAYS + max(8, wins // 8)
     for turn in range(lost + unfinished):
         row = len(deals)
         outcome = LOST if turn < lost else None
@@ -103,7 +103,7 @@ def make_deals(profile: Profile, customers: tuple[Customer, ...], accounts: tupl
         if outcome == LOST:
             ends = profile.first + 5 + draws.below("ends", row, profile.horizon - profile.first - 4)
             created = ends - cycle
-        elif turn - lost < 62:
+        elif turn - lost < HORIZON_DAYS:
             created, ends = profile.last + 1 + (turn - lost), profile.horizon + 40
         else:
             created = profile.last - draws.below("opened", row, 110)
