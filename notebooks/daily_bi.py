@@ -62,13 +62,13 @@ def _(asked, attempt, mo, reports):
     # Only where somebody can turn them.
     controls = None
     if mo.running_in_notebook():
-        _choices = attempt(reports.brief_choices)
+        _choices = attempt(lambda: reports.brief_choices(asked))
         controls = mo.ui.dictionary(
             {
                 "day": mo.ui.date(value=asked.day or _choices.day, stop=_choices.day, label="Day"),
                 "segment": mo.ui.dropdown(
                     options=list(_choices.segments),
-                    value=asked.segment if asked.segment in _choices.segments else None,
+                    value=asked.segment,
                     allow_select_none=True,
                     label="Segment",
                 ),
@@ -99,34 +99,18 @@ def _(attempt, brief, reports, script, sk):
 
 
 @app.cell
-def _(brief, controls, escape, mo, reports):
-    _head = brief.header
-    _banner = mo.callout(mo.Html("<strong>DEMO DATA</strong>: a fictional company."), kind="info")
-    _title = mo.Html(
-        f"<p>{escape(_head.company)}</p><h1>Daily brief, {_head.day:%A} {_head.day.isoformat()}</h1>"
-        f"<p>{escape(_head.segment or 'Whole company')}. As known at {_head.known_at:%Y-%m-%d %H:%M} UTC. "
-        f"Snapshot <code>{escape(_head.snapshot_id)}</code>.</p>"
-    )
+def _(brief, controls, mo, reports):
     _download = mo.download(
-        lambda: reports.render(brief).encode(), filename=f"brief-{_head.day.isoformat()}.html", label="Brief as a page"
+        lambda: reports.render(brief).encode(),
+        filename=f"brief-{brief.header.day.isoformat()}.html",
+        label="Brief as a page",
     )
-    _turn = [] if controls is None else [mo.hstack([controls["day"], controls["segment"], _download], justify="start")]
-    mo.vstack([*([_banner] if _head.demo else []), _title, *_turn])
-    return
-
-
-@app.cell
-def _(brief, escape, mo):
-    # The freshness gate.
-    _late = "".join(
-        f"<li>{escape(item.table)} from {escape(item.source_system)}: {item.status}</li>"
-        for item in brief.gate.closed_by
-    )
-    mo.callout(
-        mo.Html("<strong>Fresh.</strong> Every source these numbers stand on was loaded in time.")
-        if brief.gate.open
-        else mo.Html(f"<strong>Not fresh.</strong> Numbers that stand on these are marked:<ul>{_late}</ul>"),
-        kind="success" if brief.gate.open else "warn",
+    mo.vstack(
+        [
+            mo.Html(reports.heading_markup(brief)),
+            *([] if controls is None else [mo.hstack([*controls.elements.values(), _download], justify="start")]),
+            mo.callout(mo.Html(reports.gate_markup(brief)), kind="success" if brief.gate.open else "warn"),
+        ]
     )
     return
 
@@ -139,25 +123,12 @@ def _(brief, mo, reports):
 
 @app.cell
 def _(brief, mo, reports):
-    def _tile(kpi):
-        tile = reports.tile_of(brief, kpi)
-        return mo.stat(
-            value=tile.value,
-            label=tile.label,
-            caption=tile.caption,
-            direction=tile.direction,
-            target_direction=tile.wanted,
-            bordered=True,
-        )
-
-    _month = [_tile(kpi) for kpi in brief.kpis]
-    _day = [_tile(kpi) for kpi in brief.day_kpis]
     mo.vstack(
         [
             mo.md("## Key figures"),
-            mo.hstack(_month, wrap=True, justify="start"),
+            mo.Html(reports.tiles_markup(brief, brief.kpis)),
             mo.md("## Payments on the day"),
-            mo.hstack(_day, wrap=True, justify="start"),
+            mo.Html(reports.tiles_markup(brief, brief.day_kpis)),
         ]
     )
     return
@@ -169,7 +140,10 @@ def _(brief, escape, mo, reports):
         [
             mo.md("## Trends"),
             mo.hstack(
-                [mo.vstack([mo.Html(f"<h3>{escape(item.title)}</h3>"), item.chart]) for item in reports.trend_charts(brief)],
+                [
+                    mo.vstack([mo.Html(f"<h3>{escape(item.title)}</h3>"), item.chart])
+                    for item in reports.trend_charts(brief)
+                ],
                 wrap=True,
                 justify="start",
             ),
@@ -183,10 +157,10 @@ def _(brief, mo, reports):
     mo.vstack(
         [
             mo.md("## Biggest movers"),
-            mo.ui.table(reports.mover_rows(brief), selection=None, show_data_types=False),
+            mo.ui.table(reports.mover_rows(brief), selection=None, show_data_types=False, pagination=False),
             mo.md("## Failed payments by reason"),
             *([] if brief.failures is None else [reports.breakdown_chart(brief.failures)]),
-            mo.ui.table(reports.reason_rows(brief), selection=None, show_data_types=False),
+            mo.ui.table(reports.reason_rows(brief), selection=None, show_data_types=False, pagination=False),
         ]
     )
     return
@@ -197,8 +171,16 @@ def _(brief, mo, reports):
     mo.vstack(
         [
             mo.md("## Data quality"),
-            mo.ui.table(reports.finding_rows(brief), selection=None, show_data_types=False, label="Open findings"),
-            mo.ui.table(reports.source_rows(brief), selection=None, show_data_types=False, label="Sources"),
+            mo.ui.table(
+                reports.finding_rows(brief),
+                selection=None,
+                show_data_types=False,
+                pagination=False,
+                label="Open findings",
+            ),
+            mo.ui.table(
+                reports.source_rows(brief), selection=None, show_data_types=False, pagination=False, label="Sources"
+            ),
         ]
     )
     return

@@ -18,11 +18,13 @@ from sophia_kit.reports.views import (
     change_texts,
     explanation_markup,
     finding_rows,
+    gate_markup,
+    heading_markup,
     mover_rows,
     narrative_markup,
     reason_rows,
     source_rows,
-    tile_of,
+    tiles_markup,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ __all__ = [
     "explanation_markup",
     "fill",
     "finding_rows",
+    "gate_markup",
+    "heading_markup",
     "mover_rows",
     "narrate",
     "narrative_markup",
@@ -65,7 +69,7 @@ __all__ = [
     "segments",
     "source_rows",
     "started_as_script",
-    "tile_of",
+    "tiles_markup",
     "trend_charts",
 ]
 

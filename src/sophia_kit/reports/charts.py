@@ -91,8 +91,10 @@ def trend_chart(kpi: Kpi, *, width: int = WIDTH, height: int = HEIGHT) -> alt.La
             fontWeight="normal" if end == "first" else "bold",
         )
         marks.append(text.encode(x=x, y=y, text="display:N"))
-    gap = base.transform_filter("!isValid(datum.value)").mark_text(text="?", color=COLOURS["warn"], fontWeight=700)
-    marks.append(gap.encode(x=x, y=alt.value(height - 8)))
+    if len(known) < len(rows):
+        gap = base.transform_filter("!isValid(datum.value)")
+        mark = gap.mark_text(text="?", color=COLOURS["warn"], fontWeight="bold")
+        marks.append(mark.encode(x=x, y=alt.value(height - 8)))
     return _finish(marks, width, height)
 
 

@@ -21,6 +21,7 @@ from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.value import ComparisonKind, Grain, MetricValue
 from sophia_kit.reports.compose import Grouped, MetricText, compose
 from sophia_kit.reports.model import DailyBrief, Finding, Header, Kpi
+from sophia_kit.reports.parameters import BriefParameters
 from sophia_kit.reports.quality import find_quality, freshness_gate
 from sophia_kit.warehouse import SnapshotStore, Warehouse
 
@@ -79,8 +80,8 @@ def daily_brief(
         if warehouse is None:
             warehouse = opened.enter_context(_current(settings))
         day = day or company_day(clock.now(), warehouse.time_zone)
-        if segment is not None and segment not in (known := segments(warehouse)):
-            raise UnknownName("segment", segment, known)
+        if segment is not None:
+            _check_segment(segment, segments(warehouse))
         ask = _Asking(settings, warehouse, catalogue or Catalogue.load(), clock, day, segment)
         return ask.brief()
 
@@ -93,15 +94,28 @@ class BriefChoices:
     segments: tuple[str, ...]
 
 
-def brief_choices(settings: Settings | None = None) -> BriefChoices:
-    """What a reader may choose from.
+def brief_choices(asked: BriefParameters, settings: Settings | None = None) -> BriefChoices:
+    """What a reader may choose from, given that `asked` is among it.
 
     Raises:
         NoSnapshot: nothing has been loaded.
+        InputError: the day asked for has not come yet.
+        UnknownName: no such segment; suggests near ones.
     """
     settings = settings or load_settings()
     with _current(settings) as warehouse:
-        return BriefChoices(company_day(settings.clock().now(), warehouse.time_zone), segments(warehouse))
+        found = BriefChoices(company_day(settings.clock().now(), warehouse.time_zone), segments(warehouse))
+    if asked.day is not None and asked.day > found.day:
+        raise InputError(
+            f"{asked.day} has not come yet: today is {found.day}.", hint=f"Ask for a day up to {found.day}."
+        )
+    _check_segment(asked.segment, found.segments)
+    return found
+
+
+def _check_segment(segment: str | None, known: tuple[str, ...]) -> None:
+    if segment is not None and segment not in known:
+        raise UnknownName("segment", segment, known)
 
 
 def segments(warehouse: Warehouse) -> tuple[str, ...]:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
-from typing import Final, Literal
+from typing import Final
 
 from sophia_kit.core.fact import Fact
 from sophia_kit.metrics.format import display_relative
 from sophia_kit.reports.facts import Explanation
 from sophia_kit.reports.model import DailyBrief, Kpi
+from sophia_kit.reports.theme import COLOURS
 
 __all__ = [
-    "Tile",
     "change_fact",
     "change_texts",
     "explanation_markup",
     "finding_rows",
+    "gate_markup",
+    "heading_markup",
     "mover_rows",
     "narrative_markup",
     "reason_rows",
     "source_rows",
-    "tile_of",
+    "tiles_markup",
     "title_of",
 ]
 
@@ -34,47 +36,35 @@ def title_of(kpi: Kpi) -> str:
     return f"{kpi.value.label} on the day" if kpi.value.period.grain == "day" else kpi.value.label
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A key figure as a tile.
-
-    Attributes:
-        direction: how it moved against the period before; None when it didn't, or that is unknown.
-        wanted: the direction that is welcome.
-    """
-
-    label: str
-    value: str
-    caption: str
-    direction: Literal["increase", "decrease"] | None
-    wanted: Literal["increase", "decrease"]
+def tiles_markup(brief: DailyBrief, kpis: Sequence[Kpi]) -> str:
+    """Key figures as tiles in a grid, as HTML; everything escaped."""
+    return f"<div style='{_GRID}'>{''.join(_tile(brief, kpi) for kpi in kpis)}</div>"
 
 
-def tile_of(brief: DailyBrief, kpi: Kpi) -> Tile:
-    """The figure, its changes, and whether it is unknown or stands on data that is not fresh."""
+_GRID: Final = "display:grid;grid-template-columns:repeat(auto-fill,minmax(210px,1fr));gap:10px"
+_TILE: Final = f"border:1px solid {COLOURS['line']};border-radius:8px;padding:12px 14px"
+_SMALL: Final = "font-size:13px;line-height:1.45"
+
+
+def _tile(brief: DailyBrief, kpi: Kpi) -> str:
     value = kpi.value
-    told = [value.period.label]
-    if kpi.whole_company:
-        told.append("whole company")
+    scope = ", whole company" if kpi.whole_company else ""
+    told = [f"<div style='{_SMALL}'>{escape(value.period.label)}{scope}</div>"]
+    told.append(f"<div style='font-size:26px;font-weight:650'>{escape(value.display)}</div>")
     if value.unknown is not None:
-        told.append(value.unknown.reason)
+        told.append(f"<div style='{_SMALL}'>{escape(value.unknown.reason)}</div>")
     for item in value.comparisons:
         fact = change_fact(brief, kpi, item.kind)
-        if fact is not None:
-            against = "target" if item.kind == "target" or item.base_period is None else item.base_period.label
-            told.append(f"{fact.display} vs {against}")
+        if fact is None:
+            continue
+        against = "target" if item.kind == "target" or item.base_period is None else item.base_period.label
+        colour = {True: COLOURS["good"], False: COLOURS["bad"], None: "inherit"}[fact.good]
+        change = f"<span style='color:{colour}'>{escape(_change(fact))}</span>"
+        told.append(f"<div style='{_SMALL}'>vs {escape(against)}: {change}</div>")
     if value.freshness.status != "fresh":
-        told.append("stale data" if value.freshness.status == "stale" else "age of data unknown")
-    moved = change_fact(brief, kpi, "prior_period")
-    up = moved is not None and moved.direction == "up"
-    direction = _WAYS.get(moved.direction) if moved is not None else None
-    wanted: Literal["increase", "decrease"] = "increase"
-    if moved is not None and moved.good is not None and up != moved.good:
-        wanted = "decrease"
-    return Tile(title_of(kpi), value.display, " · ".join(told), direction, wanted)
-
-
-_WAYS: Final[dict[str, Literal["increase", "decrease"]]] = {"up": "increase", "down": "decrease"}
+        stale = "Stale data" if value.freshness.status == "stale" else "Age of data unknown"
+        told.append(f"<div style='{_SMALL}'>◷ {stale}: {escape(', '.join(value.freshness.tables))}</div>")
+    return f"<div style='{_TILE}'><strong>{escape(value.label)}</strong>{''.join(told)}</div>"
 
 
 def change_fact(brief: DailyBrief, kpi: Kpi, kind: str) -> Fact | None:
@@ -155,6 +145,35 @@ def source_rows(brief: DailyBrief) -> list[dict[str, str]]:
     ]
 
 
+def heading_markup(brief: DailyBrief) -> str:
+    """What the brief is about, under a banner when it is demo data, as HTML; everything escaped."""
+    head = brief.header
+    banner = (
+        f'<div style="background:{COLOURS["demo"]};color:{COLOURS["paper"]};padding:8px 14px;border-radius:6px">'
+        "<strong>DEMO DATA</strong>: a fictional company; no number here is about a real one.</div>"
+        if head.demo
+        else ""
+    )
+    scope = f"Segment {head.segment}" if head.segment else "Whole company"
+    return (
+        f"{banner}<p style='margin:18px 0 0'>{escape(head.company)}</p>"
+        f"<h1 style='font-size:30px;font-weight:650;margin:0'>Daily brief, {head.day:%A} {head.day.isoformat()}</h1>"
+        f"<p>{escape(scope)}. As known at {head.known_at:%Y-%m-%d %H:%M} UTC. Amounts in {escape(head.currency)}. "
+        f"Snapshot <code>{escape(head.snapshot_id)}</code>.</p>"
+    )
+
+
+def gate_markup(brief: DailyBrief) -> str:
+    """What the freshness gate says, as HTML; everything escaped."""
+    if brief.gate.open:
+        return "<strong>Fresh.</strong> Every source these numbers stand on was loaded in time."
+    late = "".join(
+        f"<li>{escape(item.table)} from {escape(item.source_system)}: {item.status}</li>"
+        for item in brief.gate.closed_by
+    )
+    return f"<strong>Not fresh.</strong> Numbers that stand on these are marked:<ul>{late}</ul>"
+
+
 def narrative_markup(brief: DailyBrief) -> str:
     """The narrative as HTML: a heading, then paragraphs, numbers in bold; everything escaped."""
     found = []
@@ -162,10 +181,16 @@ def narrative_markup(brief: DailyBrief) -> str:
         text = "".join(
             f"<strong>{escape(part.text)}</strong>" if part.fact else escape(part.text) for part in paragraph.parts
         )
-        tag = "h2" if paragraph.kind == "headline" else "p"
-        found.append(f"<{tag}>{'⚠ ' if paragraph.kind == 'caution' else ''}{text}</{tag}>")
+        found.append(_PARAGRAPHS[paragraph.kind].format(text=text))
     found.append("<p><em>Written by rules from the numbers below; no language model took part.</em></p>")
     return "".join(found)
+
+
+_PARAGRAPHS: Final = {
+    "headline": "<h2 style='font-size:22px;font-weight:600;line-height:1.35;max-width:36em'>{text}</h2>",
+    "point": "<p style='margin:8px 0;max-width:48em'>{text}</p>",
+    "caution": "<p style='margin:8px 0;max-width:48em'>⚠ {text}</p>",
+}
 
 
 def explanation_markup(explanation: Explanation) -> str:
