@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from sophia_kit.sandbox.customers import SEGMENTS, Customer, account_id
 from sophia_kit.sandbox.days import number
 from sophia_kit.sandbox.draws import Draws
-from sophia_kit.sandbox.people import user_id
+from sophia_kit.sandbox.people import SELLERS, user_id
 from sophia_kit.sandbox.profile import HORIZON_DAYS, Profile
 from sophia_kit.sandbox.tables import Rows
 from sophia_kit.sandbox.vocabulary import company, person
 
-__all__ = ["SELLERS", "Account", "account_rows", "contact_rows", "make_accounts", "seller_of"]
+__all__ = ["Account", "account_rows", "contact_rows", "make_accounts", "seller_of"]
 
-SELLERS = 12
 _TITLES = ("Owner", "Controller", "VP Operations", "Regional Manager", "Property Manager", "CFO", "Leasing Director")
 _INDUSTRIES = ("Multifamily", "Student Housing", "Senior Living", "Single-Family Rental")
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from sophia_kit.sandbox.draws import Ints
 
-__all__ = ["DAY", "Calendar", "add_months", "from_number", "is_banking_day", "month_end", "month_start", "number"]
+__all__ = ["DAY", "Calendar", "add_months", "from_number", "is_banking_day", "month_end", "number"]
 
 DAY = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -32,10 +32,6 @@ def add_months(day: date, months: int) -> date:
     """The first of the month that lies `months` after the month of `day`."""
     index = day.year * 12 + day.month - 1 + months
     return date(index // 12, index % 12 + 1, 1)
-
-
-def month_start(day: int) -> int:
-    return number(from_number(day).replace(day=1))
 
 
 def month_end(day: int) -> int:

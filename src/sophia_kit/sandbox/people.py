@@ -9,7 +9,7 @@ from sophia_kit.sandbox.profile import Profile
 from sophia_kit.sandbox.tables import Rows
 from sophia_kit.sandbox.vocabulary import person
 
-__all__ = ["Employee", "average_fte_hundredths", "employee_rows", "make_employees", "user_id", "user_rows"]
+__all__ = ["SELLERS", "Employee", "average_fte_hundredths", "employee_rows", "make_employees", "user_id", "user_rows"]
 
 _DEPARTMENTS = (
     ("Engineering", "Software Engineer", 30),
@@ -22,7 +22,8 @@ _DEPARTMENTS = (
     ("Product", "Product Manager", 8),
 )
 _AT_FIRST, _IN_ALL = 60, 101
-_SELLERS = 12
+SELLERS = 12
+"""The first so many employees sell, and stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def make_employees(profile: Profile) -> tuple[Employee, ...]:
     draws = Draws(profile.seed, "employees")
     people: list[Employee] = []
     for index in range(_IN_ALL):
-        seller = index < _SELLERS
+        seller = index < SELLERS
         department, title, _ = (
             _DEPARTMENTS[1] if seller else _DEPARTMENTS[draws.pick("department", index, [d[2] for d in _DEPARTMENTS])]
         )

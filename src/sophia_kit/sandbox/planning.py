@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from sophia_kit.sandbox.crm import SELLERS
 from sophia_kit.sandbox.customers import CAD_PER_MILLE, Customer
 from sophia_kit.sandbox.days import add_months, from_number, month_end, number
 from sophia_kit.sandbox.deals import WON, Deal
 from sophia_kit.sandbox.draws import Draws
-from sophia_kit.sandbox.people import Employee, average_fte_hundredths, user_id
+from sophia_kit.sandbox.people import SELLERS, Employee, average_fte_hundredths, user_id
 from sophia_kit.sandbox.profile import Profile
 from sophia_kit.sandbox.properties import months_of
 from sophia_kit.sandbox.tables import Rows

@@ -46,6 +46,7 @@ DAILY_LIMIT = 100_000
 _TOKEN_PATH = "/services/oauth2/token"  # noqa: S105
 _VERSIONS = range(30, 68)
 _PAGE, _LEAST = 2000, 200
+_OPEN_CURSORS = 500
 _ORGANISATION = "00DSB0000000001EAA"
 
 
@@ -137,6 +138,8 @@ class Salesforce:
         locator = f"01gSB{next(self._serial):010d}AAA"
         with self._lock:
             self._cursors[locator] = _Cursor(query.fields, query.source, found)
+            while len(self._cursors) > _OPEN_CURSORS:
+                del self._cursors[next(iter(self._cursors))]
         return self._page(request, base, locator, 0)
 
     def _select(self, query: Query, *, deleted: bool) -> list[dict[str, Any]]:

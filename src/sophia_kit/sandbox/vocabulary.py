@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CITIES", "FIRST_NAMES", "LAST_NAMES", "STREETS", "community", "company", "person", "slug"]
+__all__ = ["CITIES", "community", "company", "person"]
 
 _FIRST = [
     "Amber",
@@ -109,7 +109,7 @@ _KIND = (
 )
 _COMMUNITY = ("Court", "Terrace", "Commons", "Lofts", "Place", "Gardens", "Square", "Park", "Villas", "Heights")
 
-FIRST_NAMES = [
+_FIRST_NAMES = [
     "Ada",
     "Ben",
     "Carla",
@@ -143,7 +143,7 @@ FIRST_NAMES = [
     "Emil",
     "Freya",
 ]
-LAST_NAMES = [
+_LAST_NAMES = [
     "Abara",
     "Bell",
     "Castro",
@@ -182,7 +182,7 @@ LAST_NAMES = [
     "Joyce",
     "Keller",
 ]
-STREETS = [
+_STREETS = [
     "Alder",
     "Bayview",
     "Chestnut",
@@ -211,14 +211,10 @@ def company(index: int) -> str:
 
 def community(index: int) -> str:
     """An apartment community's name."""
-    street = STREETS[index % len(STREETS)]
+    street = _STREETS[index % len(_STREETS)]
     return f"{_FIRST[(index * 11) % len(_FIRST)]} {_COMMUNITY[(index // 7) % len(_COMMUNITY)]} at {street}"
 
 
 def person(index: int) -> str:
     """A person's name; different for each index below 1,184."""
-    return f"{FIRST_NAMES[index % 32]} {LAST_NAMES[(index // 32 + 5 * index) % 37]}"
-
-
-def slug(name: str) -> str:
-    return name.lower().replace(" ", "-")
+    return f"{_FIRST_NAMES[index % 32]} {_LAST_NAMES[(index // 32 + 5 * index) % 37]}"
