@@ -133,6 +133,7 @@ class TestTheKeyOfCI:
                 "not an Ed25519 one",
             ),
         ],
+        ids=["empty", "text", "cut off", "public", "encrypted", "other kind"],
     )
     def test_a_malformed_one_is_refused_without_being_shown(self, settings: MakeSettings, pem: str, says: str) -> None:
         with pytest.raises(ConfigError, match=says) as refused:
