@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from sophia_kit.core.errors import UnknownName
-from sophia_kit.metrics.compile import Compiled, Shape, compile_metric
+from sophia_kit.metrics.compile import PERIOD_NAMES, Compiled, Shape, compile_metric
 from sophia_kit.metrics.definition import (
     KINDS,
     Aggregate,
@@ -31,10 +31,7 @@ from sophia_kit.metrics.schema import columns, resolve_path
 from sophia_kit.metrics.source_file import SourceFile
 from sophia_kit.metrics.value import Grain
 
-__all__ = ["PERIOD_NAMES", "Catalogue", "parse_definitions"]
-
-PERIOD_NAMES = ("period_start", "period_end", "next_start", "next_end")
-"""What the filter of a balance may name beside columns: bounds of its period and of the one after."""
+__all__ = ["Catalogue", "parse_definitions"]
 
 
 class Catalogue:

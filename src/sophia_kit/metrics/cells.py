@@ -130,8 +130,8 @@ class Reader:
 
     def _rows(self, definition: RowsDefinition, by: Members, filters: Filters, periods: Sequence[Period]) -> Cells:
         shape = Shape(by, tuple(name for name, _ in filters))
-        if isinstance(definition, SimpleDefinition | RatioDefinition):
-            shape = replace(shape, single=len(periods) == 1)
+        periodic = not isinstance(definition, CohortDefinition)
+        shape = replace(shape, single=periodic and len(periods) == 1)
         compiled = self._catalogue.compile(definition, shape)
         self.views |= dict.fromkeys(compiled.views)
         absent: dict[Period, Cell] = {}
@@ -143,7 +143,7 @@ class Reader:
                 asked.append(period)
         if not asked:
             return Cells({}, absent)
-        if shape.single != (len(asked) == 1) and isinstance(definition, SimpleDefinition | RatioDefinition):
+        if periodic and shape.single != (len(asked) == 1):
             compiled = self._catalogue.compile(definition, replace(shape, single=len(asked) == 1))
         rows = self.run(compiled.sql, self._params(compiled, asked, filters))
         by_start = {period.start: period for period in asked}
@@ -243,10 +243,10 @@ class Reader:
         }
         if "openings" in compiled.parameters:
             given["openings"] = [year_before(end) for end in ends]
-        if "next_starts" in compiled.parameters:
+        if not compiled.parameters.isdisjoint({"next_starts", "next_start"}):
             after = [self._calendar.shift(period, 1) for period in periods]
-            given["next_starts"] = [period.start for period in after]
-            given["next_ends"] = [period.end_inclusive for period in after]
+            given |= {"next_starts": [p.start for p in after], "next_ends": [p.end_inclusive for p in after]}
+            given |= {"next_start": after[0].start, "next_end": after[0].end_inclusive}
         bound = {name: value for name, value in given.items() if name in compiled.parameters}
         return bound | {f"filter_{index}": list(members) for index, (_, members) in enumerate(filters)}
 

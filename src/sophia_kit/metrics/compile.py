@@ -32,6 +32,9 @@ __all__ = ["FX_VIEW", "Compiled", "Shape", "compile_members", "compile_metric"]
 
 DIALECT = "duckdb"
 FX_VIEW = "fx_daily"
+PERIOD_NAMES = ("period_start", "period_end", "next_start", "next_end")
+"""What the filter of a balance may name beside columns: bounds of its period and of the one after."""
+
 # Wide enough for sums of amounts (two places) times rates (eight places).
 _NUMBER = "DECIMAL(38, 10)"
 
@@ -42,7 +45,7 @@ class Shape:
 
     Attributes:
         by: dimensions grouped by; `filters`: dimensions restricted.
-        single: whether one period is asked: it needs no join with the list of periods.
+        single: whether one period is asked: it needs no join with the list of periods. Not for cohorts.
     """
 
     by: tuple[str, ...] = ()
@@ -63,7 +66,8 @@ def compile_metric(definition: RowsDefinition, shape: Shape) -> Compiled:
     """The statement for `definition` in DuckDB's dialect.
 
     Parameters: `starts`, `ends` (lists of DATE; `first_day`, `last_day` where `shape.single`), `openings` (cohorts),
-    `next_starts`, `next_ends` (filters that name them), `currency`, and `filter_<n>` (lists of VARCHAR).
+    `next_starts`, `next_ends` (filters that name them; `next_start`, `next_end` where `shape.single`), `currency`, and
+    `filter_<n>` (lists of VARCHAR).
     """
     builder = _Builder(definition, shape)
     if isinstance(definition, PointInTimeDefinition):
@@ -92,17 +96,19 @@ class _Builder:
         if isinstance(definition.currency, Conversion):
             self.views[FX_VIEW] = None
 
-    def joins(self, rate_day: str | None) -> str:
-        """The joins; `rate_day` is the SQL of the day whose rate converts, None when nothing is converted."""
+    @property
+    def dimension_joins(self) -> str:
+        return " ".join(self._join_sql)
+
+    def rates(self, rate_day: str) -> str:
+        """The join with exchange rates of `rate_day`, a piece of SQL; empty when nothing is converted."""
         rule = self.definition.currency
-        lines = list(self._join_sql)
-        if isinstance(rule, Conversion) and rate_day is not None:
-            lines.insert(
-                0,
-                f"LEFT JOIN {FX_VIEW} AS fx ON fx.from_currency = base.{rule.code} "
-                f"AND fx.to_currency = $currency AND fx.day = {rate_day}",
-            )
-        return "\n".join(lines)
+        if not isinstance(rule, Conversion):
+            return ""
+        return (
+            f"LEFT JOIN {FX_VIEW} AS fx ON fx.from_currency = base.{rule.code} "
+            f"AND fx.to_currency = $currency AND fx.day = {rate_day}"
+        )
 
     def missing(self, rate_day: str, condition: str | None = None) -> str:
         """SQL of the distinct rates that are lacking among rows where `condition` holds."""
@@ -125,7 +131,8 @@ class _Builder:
         """SQL of a column, converted where it is an amount."""
         rule = self.definition.currency
         if isinstance(rule, Conversion) and name in rule.amounts:
-            return f"CASE WHEN base.{rule.code} = $currency THEN base.{name} ELSE base.{name} * fx.rate END"
+            # One product for all rows: a CASE over amounts of different scales would round them to the smaller one.
+            return f"base.{name} * CASE WHEN base.{rule.code} = $currency THEN 1 ELSE fx.rate END"
         return f"base.{name}"
 
     def render(self, tree: exp.Expression, replaced: dict[str, str] | None = None) -> str:
@@ -191,31 +198,61 @@ def _flow(builder: _Builder, definition: SimpleDefinition | RatioDefinition) -> 
     time = f"base.{definition.time}"
     rule = definition.currency
     rate_day = f"base.{rule.day}" if isinstance(rule, Conversion) else time
-    if isinstance(definition, RatioDefinition):
-        value, denominator = (_part(builder, part) for part in (definition.numerator, definition.denominator))
-        denominator = f"CAST({denominator} AS {_NUMBER})"
-    else:
-        value, denominator = builder.aggregate(definition.expression), f"CAST(NULL AS {_NUMBER})"
     own = builder.condition(definition.filter)
     if builder.shape.single:
-        groups, by = builder.grouped()
-        head, source = "", "CAST($first_day AS DATE) AS period_start"
+        steps, period, spine = [], [], ""
         where = builder.where(f"{time} BETWEEN CAST($first_day AS DATE) AND CAST($last_day AS DATE)", own)
-        spine = ""
     else:
-        groups, by = builder.grouped("days.period_start")
-        head = (
-            f"WITH periods AS (SELECT {_listed('starts', 'period_start')}, {_listed('ends', 'period_end')}), "
+        steps = [
+            f"periods AS (SELECT {_listed('starts', 'period_start')}, {_listed('ends', 'period_end')})",
             "days AS (SELECT period_start, CAST(unnest(generate_series(period_start, period_end, INTERVAL 1 DAY)) "
-            "AS DATE) AS day FROM periods)"
-        )
-        source, spine = "", f"JOIN days ON days.day = {time}"
+            "AS DATE) AS day FROM periods)",
+        ]
+        period, spine = ["days.period_start"], f"JOIN days ON days.day = {time}"
         where = builder.where(own)
-    first = f"{source}, " if source else ""
+    groups, by = builder.grouped(*period)
+    source = f"FROM {definition.base} AS base {spine}"
+    counted = "count(*)"
+    if isinstance(definition, SimpleDefinition) and isinstance(rule, Conversion) and _sums_amounts(definition, rule):
+        # Summed by day and currency before it is converted: a product for each of these, not for each row.
+        names = [f"dim_{index}" for index in range(len(builder.dimensions))]
+        sums = ", ".join(f"sum(base.{name}) AS {name}" for name in rule.amounts)
+        keys = f"{rate_day}, base.{rule.code}"
+        steps.append(
+            f"sums AS (SELECT {groups}{keys}, {sums}, count(*) AS row_count {source} {builder.dimension_joins} {where} "
+            f"GROUP BY {', '.join(filter(None, [by, keys]))})"
+        )
+        period = [f"base.{name}" for name in ("period_start",) if period]
+        groups, by = (
+            "".join(f"base.{name}, " for name in names),
+            ", ".join([*period, *(f"base.{name}" for name in names)]),
+        )
+        groups = "".join(f"{name}, " for name in period) + groups
+        source, joins, where = "FROM sums AS base", builder.rates(rate_day), ""
+        counted = "CAST(coalesce(sum(base.row_count), 0) AS BIGINT)"
+    else:
+        joins = f"{builder.rates(rate_day)} {builder.dimension_joins}"
+    if isinstance(definition, RatioDefinition):
+        value, below = (_part(builder, part) for part in (definition.numerator, definition.denominator))
+    else:
+        value, below = builder.aggregate(definition.expression), "NULL"
+    start = "CAST($first_day AS DATE) AS period_start, " if builder.shape.single else ""
     return (
-        f"{head} SELECT {first}{groups}CAST({value} AS {_NUMBER}) AS value, {denominator} AS denominator, "
-        f"count(*) AS row_count, {builder.missing(rate_day)} AS missing_rates "
-        f"FROM {definition.base} AS base {spine} {builder.joins(rate_day)} {where}" + (f" GROUP BY {by}" if by else "")
+        f"{_with(steps)}SELECT {start}{groups}CAST({value} AS {_NUMBER}) AS value, "
+        f"CAST({below} AS {_NUMBER}) AS denominator, {counted} AS row_count, "
+        f"{builder.missing(rate_day)} AS missing_rates {source} {joins} {where}{_group_by(by)}"
+    )
+
+
+def _sums_amounts(definition: SimpleDefinition, rule: Conversion) -> bool:
+    """Whether every aggregate of the expression is a plain sum of an amount."""
+    tree = parse_aggregate(definition.expression, columns(definition.base))
+    return all(
+        isinstance(node, exp.Sum)
+        and isinstance(node.this, exp.Column)
+        and node.this.name in rule.amounts
+        and not isinstance(node.parent, exp.Filter)
+        for node in tree.find_all(exp.AggFunc)
     )
 
 
@@ -224,33 +261,42 @@ def _part(builder: _Builder, part: Aggregate) -> str:
     return f"{aggregate} FILTER (WHERE {condition})" if condition else aggregate
 
 
-_BALANCE_PERIODS = {
-    "period_start": "periods.period_start",
-    "period_end": "periods.period_end",
-    "next_start": "periods.next_start",
-    "next_end": "periods.next_end",
-}
-
-
 def _balance(builder: _Builder, definition: PointInTimeDefinition) -> str:
     valid, rule = definition.valid, definition.currency
-    rate_day = "periods.period_end"
+    if builder.shape.single:
+        parameters = ("first_day", "last_day", "next_start", "next_end")
+        bounds = {name: f"CAST(${given} AS DATE)" for name, given in zip(PERIOD_NAMES, parameters, strict=True)}
+    else:
+        bounds = {name: f"periods.{name}" for name in PERIOD_NAMES}
+    rate_day = bounds["period_end"]
     if isinstance(rule, Conversion) and rule.day != "period_end":
         rate_day = f"base.{rule.day}"
-    own = builder.condition(definition.filter, _BALANCE_PERIODS)
-    listed = [_listed("starts", "period_start"), _listed("ends", "period_end")]
-    if "periods.next_" in own:
-        listed += [_listed("next_starts", "next_start"), _listed("next_ends", "next_end")]
-    groups, by = builder.grouped("periods.period_start")
-    in_force = _in_force("base", valid.from_, valid.to, "periods.period_end")
+    own = builder.condition(definition.filter, bounds)
+    in_force = _in_force("base", valid.from_, valid.to, bounds["period_end"])
+    if builder.shape.single:
+        groups, by = builder.grouped()
+        steps, start = [], f"{bounds['period_start']} AS period_start, "
+        source, where = f"FROM {definition.base} AS base", builder.where(in_force, own)
+    else:
+        listed = [_listed("starts", "period_start"), _listed("ends", "period_end")]
+        if "periods.next_" in own:
+            listed += [_listed("next_starts", "next_start"), _listed("next_ends", "next_end")]
+        groups, by = builder.grouped("periods.period_start")
+        steps, start = [f"periods AS (SELECT {', '.join(listed)})"], ""
+        source, where = f"FROM periods JOIN {definition.base} AS base ON {in_force}", builder.where(own)
     return (
-        f"WITH periods AS (SELECT {', '.join(listed)}) SELECT {groups}"
-        f"CAST({builder.aggregate(definition.expression)} AS {_NUMBER}) AS value, "
-        f"CAST(NULL AS {_NUMBER}) AS denominator, count(*) AS row_count, "
-        f"{builder.missing(rate_day)} AS missing_rates "
-        f"FROM periods JOIN {definition.base} AS base ON {in_force} "
-        f"{builder.joins(rate_day)} {builder.where(own)} GROUP BY {by}"
+        f"{_with(steps)}SELECT {start}{groups}CAST({builder.aggregate(definition.expression)} AS {_NUMBER}) AS value, "
+        f"CAST(NULL AS {_NUMBER}) AS denominator, count(*) AS row_count, {builder.missing(rate_day)} AS missing_rates "
+        f"{source} {builder.rates(rate_day)} {builder.dimension_joins} {where}{_group_by(by)}"
     )
+
+
+def _with(steps: list[str]) -> str:
+    return f"WITH {', '.join(steps)} " if steps else ""
+
+
+def _group_by(columns_by: str) -> str:
+    return f" GROUP BY {columns_by}" if columns_by else ""
 
 
 def _cohort(builder: _Builder, definition: CohortDefinition) -> str:
@@ -272,7 +318,8 @@ def _cohort(builder: _Builder, definition: CohortDefinition) -> str:
         f"{builder.missing(rate_day, f'(({then}) OR ({now}))')} AS missing_rates "
         f"FROM periods JOIN {definition.base} AS base ON base.{valid.from_} <= periods.period_end "
         f"AND (base.{valid.to} IS NULL OR base.{valid.to} > periods.opening_day) "
-        f"{builder.joins(rate_day)} {builder.where(builder.condition(definition.filter))} GROUP BY {by}) "
+        f"{builder.rates(rate_day)} {builder.dimension_joins} {builder.where(builder.condition(definition.filter))} "
+        f"GROUP BY {by}) "
         f"SELECT period_start, {outer}CAST(sum(closing) AS {_NUMBER}) AS value, "
         f"CAST(sum(opening) AS {_NUMBER}) AS denominator, count(*) AS row_count, "
         "flatten(array_agg(missing_rates) FILTER (WHERE missing_rates IS NOT NULL)) AS missing_rates "
@@ -294,6 +341,6 @@ def compile_members(definition: RowsDefinition, dimension: str) -> Compiled:
     builder = _Builder(definition, Shape(by=(dimension,)))
     sql = (
         f"SELECT DISTINCT {builder.dimensions[0]} AS member FROM {definition.base} AS base "
-        f"{builder.joins(None)} ORDER BY member"
+        f"{builder.dimension_joins} ORDER BY member"
     )
     return Compiled(sqlglot.parse_one(sql, dialect=DIALECT).sql(dialect=DIALECT), tuple(builder.views), frozenset())

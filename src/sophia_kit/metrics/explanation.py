@@ -91,10 +91,7 @@ def explain_metric(
     """
     definition = catalogue.get(name)
     rows = catalogue.rows_below(definition)
-    compiled = {
-        row.name: catalogue.compile(row, Shape(single=isinstance(row, SimpleDefinition | RatioDefinition)))
-        for row in rows
-    }
+    compiled = {row.name: catalogue.compile(row, Shape(single=not isinstance(row, CohortDefinition))) for row in rows}
     names = tables_of(view for item in compiled.values() for view in item.views)
     states = () if warehouse is None else _states(warehouse, names, clock)
     return Explanation(
