@@ -205,6 +205,15 @@ def test_an_unknown_locator(client: httpx.Client) -> None:
     assert answer.json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
 
 
+def test_old_locators_end(client: httpx.Client) -> None:
+    first = ask(client, "SELECT Id FROM Contact", batch=200).json()["nextRecordsUrl"]
+    for _ in range(499):
+        ask(client, "SELECT Id FROM User LIMIT 1")
+    assert client.get(first).status_code == 200
+    ask(client, "SELECT Id FROM User LIMIT 1")
+    assert client.get(first).json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
+
+
 def test_describe_says_what_can_be_asked(company: Company, client: httpx.Client) -> None:
     for thing, name in OBJECTS.items():
         content = client.get(f"{BASE}/sobjects/{thing}/describe").json()

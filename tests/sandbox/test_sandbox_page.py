@@ -17,8 +17,13 @@ def test_every_kind_of_fault_is_explained() -> None:
 
 def test_the_days_of_the_stories_are_right(company: Company) -> None:
     truth = company.truth
-    assert truth.outage and truth.price_rise and truth.price_lift
-    assert truth.stuck_deal and truth.souring_account and truth.rate_gap and truth.rpe_gap
+    assert truth.outage
+    assert truth.price_rise
+    assert truth.price_lift
+    assert truth.stuck_deal
+    assert truth.souring_account
+    assert truth.rate_gap
+    assert truth.rpe_gap
     told = [
         truth.outage.day,
         truth.price_rise.day,
