@@ -52,6 +52,8 @@ class Attempts:
         self._clock = clock
         self._run_id = run_id
         self._snapshot_id = snapshot_id
+        # The real time in the draft's name: attempts sort in their order also where the clock stands still.
+        self._begun = snapshot_id.rpartition("-")[2]
         self._running: dict[str, LoadAttempt] = {}
         self._ended: dict[str, LoadAttempt] = {}
 
@@ -88,7 +90,7 @@ class Attempts:
     def start(self, contract: Contract, *, mode: str, cursor: str | None) -> str:
         """Record that a table's load begins; the attempt's id."""
         attempt = LoadAttempt(
-            attempt_id=f"{self._run_id}-{len(self._running) + len(self._ended) + 1:03d}",
+            attempt_id=f"{self._begun}-{len(self._running) + len(self._ended) + 1:03d}",
             run_id=self._run_id,
             source=contract.source,
             resource=contract.resource,
