@@ -136,7 +136,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="SOPHIA_", env_nested_delimiter="__", frozen=True, extra="forbid", toml_file=None
+        env_prefix="SOPHIA_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        toml_file=None,
     )
 
     root: Path

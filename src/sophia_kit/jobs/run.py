@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sophia_kit.core.clock import SystemClock
-from sophia_kit.core.errors import Interrupted, JobFailed, SophiaError
+from sophia_kit.core.errors import Interrupted, JobFailed, ProofError, SophiaError
 from sophia_kit.core.files import file_lock
 from sophia_kit.core.settings import Settings
 from sophia_kit.ingest import IngestReport, Progress, run_ingest
@@ -124,30 +124,43 @@ def run_job(
         )
         record = _Record()
         run_dir = settings.reports_dir / run_id
+        failure: BaseException | None = None
         try:
             _work(settings, state, job, arguments, record, run_dir, run_id, load=load, stage=stage, progress=progress)
             record.outcome = "succeeded"
         except KeyboardInterrupt:
-            error = Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again.")
-            record.outcome, record.errors = "interrupted", (error.problem(),)
-            raise error from None
-        except Interrupted as error:
-            record.outcome, record.errors = "interrupted", (error.problem(),)
-            raise
-        except SophiaError as error:
-            record.errors = (error.problem(),)
-            raise
-        except BaseException as error:
-            record.errors = (SophiaError(f"{type(error).__name__}: {error}").problem(),)
-            raise
-        finally:
-            stage("seal")
-            proof = trail.append(_statement(settings, job, arguments, record, run_id, started_at))
-            state.finish_run(
-                run_id, outcome=record.outcome, ended_at=SystemClock().now(), proof=_relative(settings, proof.path)
-            )
+            failure = Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again.")
+        except BaseException as error:  # noqa: BLE001  # raised again below, once it is in the evidence
+            failure = error
+        if failure is not None:
+            record.outcome = "interrupted" if isinstance(failure, Interrupted) else "failed"
+            record.errors = (_problem(failure),)
+        stage("seal")
+        proof = _seal(trail, _statement(settings, job, arguments, record, run_id, started_at), failure)
+        state.finish_run(
+            run_id, outcome=record.outcome, ended_at=SystemClock().now(), proof=_relative(settings, proof.path)
+        )
+        if failure is not None:
+            raise failure
         assert record.result is not None
         return JobRun(run_id, name, run_dir, record.result, record.load, proof, abandoned, time.monotonic() - began)
+
+
+def _problem(failure: BaseException) -> Mapping[str, Any]:
+    known = failure if isinstance(failure, SophiaError) else SophiaError(f"{type(failure).__name__}: {failure}")
+    return known.problem()
+
+
+def _seal(trail: Trail, statement: Statement, failure: BaseException | None) -> ProofRef:
+    """Enter the evidence; where that fails after the run itself had failed, both are told."""
+    try:
+        return trail.append(statement)
+    except SophiaError as lost:
+        if failure is None:
+            raise
+        raise ProofError(
+            f"{failure} And the run's evidence could not be sealed: {lost.message}", hint=lost.hint
+        ) from failure
 
 
 def _work(
