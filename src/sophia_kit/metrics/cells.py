@@ -144,14 +144,20 @@ class Reader:
         if not asked:
             return Cells({}, absent)
         if periodic and shape.single != (len(asked) == 1):
-            compiled = self._catalogue.compile(definition, replace(shape, single=len(asked) == 1))
-        rows = self.run(compiled.sql, self._params(compiled, asked, filters))
+            shape = replace(shape, single=len(asked) == 1)
+            compiled = self._catalogue.compile(definition, shape)
+        params = self._params(compiled, asked, filters)
+        rows = self.run(compiled.sql, params)
+        lacking: dict[tuple[date, Members], list[str]] = {}
+        if any(row["missing_rates"] for row in rows):
+            named = self._catalogue.compile(definition, replace(shape, named=True))
+            lacking = {_key(row, by): row["missing_rates"] or [] for row in self.run(named.sql, params)}
         by_start = {period.start: period for period in asked}
         found: dict[tuple[Period, Members], Cell] = {}
         for row in rows:
             if row["row_count"]:
-                members = tuple(row[f"dim_{index}"] for index in range(len(by)))
-                found[by_start[row["period_start"]], members] = _cell(definition, row)
+                start, members = _key(row, by)
+                found[by_start[start], members] = _cell(definition, row, lacking.get((start, members), []))
         if filters and not found:
             self._check_members(definition, filters)
         return Cells(found, absent)
@@ -275,10 +281,14 @@ class Reader:
                     raise UnknownName(dimension, member, known)
 
 
-def _cell(definition: RowsDefinition, row: Mapping[str, Any]) -> Cell:
+def _key(row: Mapping[str, Any], by: Members) -> tuple[date, Members]:
+    return row["period_start"], tuple(row[f"dim_{index}"] for index in range(len(by)))
+
+
+def _cell(definition: RowsDefinition, row: Mapping[str, Any], lacking: Sequence[str]) -> Cell:
     rows = int(row["row_count"])
     if row["missing_rates"]:
-        return Cell(None, _missing_rate(sorted(set(row["missing_rates"]))), rows)
+        return Cell(None, _missing_rate(sorted(set(lacking))), rows)
     value = row["value"]
     if isinstance(definition, RatioDefinition | CohortDefinition):
         denominator = row["denominator"]

@@ -1,7 +1,8 @@
 """From a definition to SQL: one statement for all periods asked, its values bound as parameters.
 
 Every statement returns `period_start`, one column `dim_<n>` for each dimension, `value`, `denominator` (NULL
-where the kind has none), `row_count` and `missing_rates` (a list of texts `EUR on 2025-03-31`, or NULL).
+where the kind has none), `row_count` and `missing_rates`: the number of rows that lack a rate, or, where the shape is
+`named`, a list of texts `EUR on 2025-03-31`.
 """
 
 # ruff: noqa: S608  # names come from checked definitions, values are bound
@@ -46,11 +47,13 @@ class Shape:
     Attributes:
         by: dimensions grouped by; `filters`: dimensions restricted.
         single: whether one period is asked: it needs no join with the list of periods. Not for cohorts.
+        named: whether the rates that are lacking are named, which costs more than counting rows that lack one.
     """
 
     by: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     single: bool = False
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +114,20 @@ class _Builder:
         )
 
     def missing(self, rate_day: str, condition: str | None = None) -> str:
-        """SQL of the distinct rates that are lacking among rows where `condition` holds."""
+        """SQL of how many rows lack a rate among those where `condition` holds; where asked for, of which rates."""
         rule = self.definition.currency
-        also = f" AND {condition}" if condition else ""
+        if rule is None:
+            return "0"
         if isinstance(rule, Converted):
-            name = f"base.{rule.missing_rate}"
-            return f"array_agg(DISTINCT {name}) FILTER (WHERE {name} IS NOT NULL{also})"
-        if isinstance(rule, Conversion):
+            text = f"base.{rule.missing_rate}"
+            lacking = f"{text} IS NOT NULL"
+        else:
+            code = f"base.{rule.code}"
             given = " OR ".join(f"base.{name} IS NOT NULL" for name in rule.amounts)
-            lacking = f"base.{rule.code} IS DISTINCT FROM $currency AND fx.rate IS NULL AND ({given}){also}"
-            text = (
-                f"coalesce(base.{rule.code}, 'an amount without a currency') || ' on ' || CAST({rate_day} AS VARCHAR)"
-            )
-            # The CASE spares writing a text for every row: a filter alone is applied after its argument is computed.
-            return f"array_agg(DISTINCT CASE WHEN {lacking} THEN {text} END) FILTER (WHERE {lacking})"
-        return "NULL"
+            lacking = f"{code} IS DISTINCT FROM $currency AND fx.rate IS NULL AND ({given})"
+            text = f"coalesce({code}, 'an amount without a currency') || ' on ' || CAST({rate_day} AS VARCHAR)"
+        lacking += f" AND {condition}" if condition else ""
+        return f"{f'array_agg(DISTINCT {text})' if self.shape.named else 'count(*)'} FILTER (WHERE {lacking})"
 
     def amount(self, name: str) -> str:
         """SQL of a column, converted where it is an amount."""
@@ -308,6 +310,9 @@ def _cohort(builder: _Builder, definition: CohortDefinition) -> str:
     groups, by = builder.grouped("periods.period_start", f"base.{definition.entity}")
     names = [f"dim_{index}" for index in range(len(builder.dimensions))]
     outer = "".join(f"{name}, " for name in names)
+    missing = "CAST(sum(missing_rates) AS BIGINT)"
+    if builder.shape.named:
+        missing = "flatten(array_agg(missing_rates) FILTER (WHERE missing_rates IS NOT NULL))"
     return (
         f"WITH periods AS (SELECT {_listed('starts', 'period_start')}, {_listed('ends', 'period_end')}, "
         f"{_listed('openings', 'opening_day')}), "
@@ -322,7 +327,7 @@ def _cohort(builder: _Builder, definition: CohortDefinition) -> str:
         f"GROUP BY {by}) "
         f"SELECT period_start, {outer}CAST(sum(closing) AS {_NUMBER}) AS value, "
         f"CAST(sum(opening) AS {_NUMBER}) AS denominator, count(*) AS row_count, "
-        "flatten(array_agg(missing_rates) FILTER (WHERE missing_rates IS NOT NULL)) AS missing_rates "
+        f"{missing} AS missing_rates "
         f"FROM balances WHERE held > 0 GROUP BY {', '.join(['period_start', *names])}"
     )
 
