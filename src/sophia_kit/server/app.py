@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import marimo
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from starlette.applications import Starlette
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from sophia_kit.core.errors import ConfigError
 from sophia_kit.core.settings import Settings
@@ -65,7 +70,14 @@ def create_app(settings: Settings, apps: tuple[App, ...] = APPS) -> FastAPI:
                 hint="Run inside a clone of the project, which carries its notebooks.",
             )
         builder = builder.with_app(path=app.path, root=str(file))
-    server = FastAPI(title="Sophia Kit", docs_url=None, redoc_url=None, openapi_url=None)
+    published = builder.build()
+    server = FastAPI(
+        title="Sophia Kit",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lambda _: _ending_sessions(published),
+    )
     server.add_middleware(SameOriginOnly)
     server.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOCAL_NAMES)
     links = [(app.path, app.title, app.answers) for app in apps]
@@ -79,5 +91,18 @@ def create_app(settings: Settings, apps: tuple[App, ...] = APPS) -> FastAPI:
         """That this process answers, and nothing about the parts behind it: `sophia doctor` asks those."""
         return {"status": "alive"}
 
-    server.mount("/", builder.build())
+    server.mount("/", published)
     return server
+
+
+@asynccontextmanager
+async def _ending_sessions(published: ASGIApp) -> AsyncIterator[None]:
+    """End the readers' sessions with the server.
+
+    A mounted application's own lifespan never runs, and a session left open keeps the process from ending.
+    """
+    yield
+    assert isinstance(published, Starlette)
+    for route in published.routes:
+        if isinstance(route, Mount):
+            await route.app.state.session_manager.shutdown()  # type: ignore[attr-defined]
