@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -110,6 +111,10 @@ def make_snapshot(folder: Path) -> Snapshot:
         return draft.publish(demo=False, time_zone="UTC", currency="USD")
 
 
+def rows_by_hand(warehouse: Warehouse, sql: str) -> list[tuple[object, ...]]:
+    return warehouse.query(sql).frame.rows()
+
+
 def milliseconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
@@ -130,9 +135,9 @@ def main() -> None:
         catalogue, clock = Catalogue.load(), FrozenClock(NIGHT)
         with Warehouse.open(snapshot, Settings(root=Path(folder))) as warehouse:
             for case in CASES:
-                hand = lambda case=case: warehouse.query(case.by_hand).frame  # noqa: E731
-                ours = lambda case=case: evaluate(warehouse, catalogue, case.query, clock)  # noqa: E731
-                expected = [Decimal(str(row[-1])) for row in hand().rows()]
+                hand = partial(rows_by_hand, warehouse, case.by_hand)
+                ours = partial(evaluate, warehouse, catalogue, case.query, clock)
+                expected = [Decimal(str(row[-1])) for row in hand()]
                 found = [value.value or Decimal(0) for value in ours().values]
                 same = all(abs(a - b) < Decimal("0.005") for a, b in zip(expected, found, strict=True))
                 # Turn by turn, so that a busy moment of the machine meets both alike.

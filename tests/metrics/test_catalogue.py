@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import pytest
+from tests.conftest import REPOSITORY
 from tests.metrics.conftest import Tiny
 
 from sophia_kit.core.errors import UnknownName
@@ -30,6 +32,12 @@ def test_it_holds_what_the_daily_brief_stands_on() -> None:
         "arr", "mrr", "mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churned", "nrr", "win_rate",
         "pipeline_coverage", "payment_volume", "payment_success_rate", "failed_payments", "headcount", "revenue", "rpe",
     }  # fmt: skip
+
+
+def test_every_metric_is_listed_in_the_documentation() -> None:
+    page = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| ", page.split("## What there is")[1].split("## Defining")[0], re.M)
+    assert sorted(listed) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
