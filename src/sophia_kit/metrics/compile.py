@@ -215,23 +215,21 @@ def _flow(builder: _Builder, definition: SimpleDefinition | RatioDefinition) -> 
     groups, by = builder.grouped(*period)
     source = f"FROM {definition.base} AS base {spine}"
     counted = "count(*)"
-    if isinstance(definition, SimpleDefinition) and isinstance(rule, Conversion) and _sums_amounts(definition, rule):
-        # Summed by day and currency before it is converted: a product for each of these, not for each row.
+    if not builder.shape.single and _sums_amounts(definition):
+        # Summed by day and currency before it is converted: a product for each of these, not for each row. Over
+        # several periods that is quicker than one by one; over a single one the further step costs as much as it saves.
+        assert isinstance(rule, Conversion)
         names = [f"dim_{index}" for index in range(len(builder.dimensions))]
         sums = ", ".join(f"sum(base.{name}) AS {name}" for name in rule.amounts)
         keys = f"{rate_day}, base.{rule.code}"
         steps.append(
             f"sums AS (SELECT {groups}{keys}, {sums}, count(*) AS row_count {source} {builder.dimension_joins} {where} "
-            f"GROUP BY {', '.join(filter(None, [by, keys]))})"
+            f"GROUP BY {by}, {keys})"
         )
-        period = [f"base.{name}" for name in ("period_start",) if period]
-        groups, by = (
-            "".join(f"base.{name}, " for name in names),
-            ", ".join([*period, *(f"base.{name}" for name in names)]),
-        )
-        groups = "".join(f"{name}, " for name in period) + groups
+        keep = ["base.period_start", *(f"base.{name}" for name in names)]
+        groups, by = "".join(f"{name}, " for name in keep), ", ".join(keep)
         source, joins, where = "FROM sums AS base", builder.rates(rate_day), ""
-        counted = "CAST(coalesce(sum(base.row_count), 0) AS BIGINT)"
+        counted = "CAST(sum(base.row_count) AS BIGINT)"
     else:
         joins = f"{builder.rates(rate_day)} {builder.dimension_joins}"
     if isinstance(definition, RatioDefinition):
@@ -246,8 +244,11 @@ def _flow(builder: _Builder, definition: SimpleDefinition | RatioDefinition) -> 
     )
 
 
-def _sums_amounts(definition: SimpleDefinition, rule: Conversion) -> bool:
-    """Whether every aggregate of the expression is a plain sum of an amount."""
+def _sums_amounts(definition: SimpleDefinition | RatioDefinition) -> bool:
+    """Whether the metric is made of plain sums of amounts that are converted."""
+    rule = definition.currency
+    if not isinstance(definition, SimpleDefinition) or not isinstance(rule, Conversion):
+        return False
     tree = parse_aggregate(definition.expression, columns(definition.base))
     return all(
         isinstance(node, exp.Sum)
