@@ -66,12 +66,16 @@ It is the alert that readers of the payments report asked for: failures over fiv
 
 
 def _headline(facts: Facts) -> str:
-    rate = facts.number("payment_success_rate")
-    if rate is None or rate.value is None or rate.value >= 1 - FAILURES_TO_HEAD:
+    if not _failing(facts):
         return _standing(facts)
     moved = _moved(facts, "payment_success_rate", "prior_period", since="the month before")
     failing = "Payments are failing: {payment_success_rate} of attempts succeeded in {payment_success_rate.period}"
     return f"{_standing(facts)} {failing}" + (f", {moved}." if moved else ".")
+
+
+def _failing(facts: Facts) -> bool:
+    rate = facts.number("payment_success_rate")
+    return rate is not None and rate.value is not None and rate.value < 1 - FAILURES_TO_HEAD
 
 
 def _standing(facts: Facts) -> str:
@@ -93,8 +97,8 @@ def _recurring(facts: Facts) -> list[str]:
     movements = ("mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churned")
     if facts.known(*movements):
         found.append(
-            "Monthly recurring revenue moved in {mrr_new.period} by {mrr_new} from new customers, {mrr_expansion} "
-            "from expansion, {mrr_contraction} from contraction and {mrr_churned} from churn."
+            "In {mrr_new.period} monthly recurring revenue gained {mrr_new} from new customers and {mrr_expansion} "
+            "from expansion, and lost {mrr_contraction} to contraction and {mrr_churned} to churn."
         )
     if facts.known("nrr"):
         moved = _moved(facts, "nrr", "prior_year", since="a year earlier")
@@ -127,7 +131,7 @@ def _payments(facts: Facts) -> list[str]:
     if facts.known("payment_volume"):
         moved = _moved(facts, "payment_volume", "prior_period", since="the month before")
         found.append("Residents paid {payment_volume} in {payment_volume.period}" + (f", {moved}." if moved else "."))
-    if facts.known("payment_success_rate"):
+    if facts.known("payment_success_rate") and not _failing(facts):
         moved = _moved(facts, "payment_success_rate", "prior_period", since="the month before")
         found.append("Of all attempts {payment_success_rate} succeeded" + (f", {moved}." if moved else "."))
     if facts.known("failed_payments.top"):
