@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sophia_kit.cli.context import console, demo_settings, relative
+from sophia_kit.cli.context import console, demo_settings
 from sophia_kit.cli.run import print_run
 from sophia_kit.core.clock import SystemClock, company_day
 from sophia_kit.core.errors import JobFailed
@@ -57,8 +57,7 @@ def demo_command(
     with RunProgress(console(stderr=True)) as progress, _sandbox(settings, today, scale, progress) as configured:
         done = run_job(configured, "daily_bi", {"day": today.isoformat()}, stage=progress.stage, progress=progress.load)
     print_run(configured, done)
-    brief = done.report_dir / "brief.html"
-    out.print(f"Brief   {relative(brief, settings.root)}  (open it in a browser; it needs no network)")
+    out.print("The brief opens in any browser, without a network.")
 
 
 @contextmanager

@@ -70,7 +70,9 @@ def print_summary(brief: DailyBrief, page: Path, *, to: Console | None = None) -
     for kpi in (*brief.kpis, *brief.day_kpis):
         if kpi.value.unknown is not None:
             out.print(Text(f"{title_of(kpi)} is unknown: {kpi.value.unknown.reason}"))
-    out.print(Text(f"Brief: {page}"), soft_wrap=True)
+    here = Path.cwd()
+    shown = page.relative_to(here) if page.is_relative_to(here) else page
+    out.print(Text(f"Brief   {shown}"), soft_wrap=True)
 
 
 def _period(kpi: Kpi) -> str:
