@@ -89,7 +89,9 @@ def atomic_write(path: Path, content: bytes, *, mode: int = 0o644, replace: bool
 
 
 @contextmanager
-def file_lock(path: Path, *, what: str, wait_s: float = 0.0) -> Iterator[None]:
+def file_lock(
+    path: Path, *, what: str, wait_s: float = 0.0, hint: str = "Wait for it to end, then run again."
+) -> Iterator[None]:
     """Hold the advisory lock of `path`; the kernel releases it when the process ends, however it ends.
 
     Raises:
@@ -108,10 +110,7 @@ def file_lock(path: Path, *, what: str, wait_s: float = 0.0) -> Iterator[None]:
                 if time.monotonic() >= deadline:
                     holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
                     by = f" by process {holder}" if holder else ""
-                    raise Busy(
-                        f"{what} is held{by}.",
-                        hint="Wait for it to end, or run with --wait to queue behind it.",
-                    ) from None
+                    raise Busy(f"{what} is held{by}.", hint=hint) from None
                 time.sleep(0.05)
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)

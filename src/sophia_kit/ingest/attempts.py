@@ -17,6 +17,7 @@ import polars as pl
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import StorageError
 from sophia_kit.ingest.contract import Contract
+from sophia_kit.ingest.landing import cursor_text
 from sophia_kit.ingest.report import TableReport
 from sophia_kit.state import AttemptStatus, LoadAttempt, State
 
@@ -89,6 +90,7 @@ class Attempts:
 
     def start(self, contract: Contract, *, mode: str, cursor: str | None) -> str:
         """Record that a table's load begins; the attempt's id."""
+        shown = cursor_text(cursor)
         attempt = LoadAttempt(
             attempt_id=f"{self._begun}-{len(self._running) + len(self._ended) + 1:03d}",
             run_id=self._run_id,
@@ -105,7 +107,7 @@ class Attempts:
             rows_quarantined=None,
             new_columns=None,
             error=None,
-            cursor_from=cursor,
+            cursor_from=shown,
             cursor_to=None,
             snapshot_id=self._snapshot_id,
         )
@@ -117,7 +119,7 @@ class Attempts:
             mode=attempt.mode,
             started_at=attempt.started_at,
             run_id=attempt.run_id,
-            cursor_from=cursor,
+            cursor_from=shown,
             snapshot_id=self._snapshot_id,
         )
         self._running[attempt.attempt_id] = attempt
@@ -135,7 +137,7 @@ class Attempts:
             rows_quarantined=report.rows_quarantined,
             new_columns=", ".join(report.new_columns) or None,
             error=report.note,
-            cursor_to=cursor,
+            cursor_to=cursor_text(cursor),
         )
         self._ended[attempt_id] = ended
         if report.status == "failed":

@@ -108,7 +108,11 @@ def run_job(
     job = find_job(settings, name)
     began = time.monotonic()
     lock = settings.locks_dir / f"job-{name}.lock"
-    with file_lock(lock, what=f"The job {name}", wait_s=wait_s), State.open(settings.state_location) as state:
+    queue = "Wait for it to end, or run with --wait SECONDS to queue behind it."
+    with (
+        file_lock(lock, what=f"The job {name}", wait_s=wait_s, hint=queue),
+        State.open(settings.state_location) as state,
+    ):
         trail = open_trail(settings, witness=StateWitness(state))
         abandoned = _seal_orphans(settings, state, trail, job)
         started_at = SystemClock().now()
