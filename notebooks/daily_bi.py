@@ -99,50 +99,58 @@ def _(attempt, brief, reports, script, sk):
 
 
 @app.cell
-def _(brief, controls, mo, reports):
+def _(brief, mo, script):
+    # A script has nobody to show it to.
+    mo.stop(script)
+    shown = brief
+    return (shown,)
+
+
+@app.cell
+def _(controls, mo, reports, shown):
     _download = mo.download(
-        lambda: reports.render(brief).encode(),
-        filename=f"brief-{brief.header.day.isoformat()}.html",
+        lambda: reports.render(shown).encode(),
+        filename=f"brief-{shown.header.day.isoformat()}.html",
         label="Brief as a page",
     )
     mo.vstack(
         [
-            mo.Html(reports.heading_markup(brief)),
+            mo.Html(reports.heading_markup(shown)),
             *([] if controls is None else [mo.hstack([*controls.elements.values(), _download], justify="start")]),
-            mo.callout(mo.Html(reports.gate_markup(brief)), kind="success" if brief.gate.open else "warn"),
+            mo.callout(mo.Html(reports.gate_markup(shown)), kind="success" if shown.gate.open else "warn"),
         ]
     )
     return
 
 
 @app.cell
-def _(brief, mo, reports):
-    mo.Html(reports.narrative_markup(brief))
+def _(mo, reports, shown):
+    mo.Html(reports.narrative_markup(shown))
     return
 
 
 @app.cell
-def _(brief, mo, reports):
+def _(mo, reports, shown):
     mo.vstack(
         [
             mo.md("## Key figures"),
-            mo.Html(reports.tiles_markup(brief, brief.kpis)),
+            mo.Html(reports.tiles_markup(shown, shown.kpis)),
             mo.md("## Payments on the day"),
-            mo.Html(reports.tiles_markup(brief, brief.day_kpis)),
+            mo.Html(reports.tiles_markup(shown, shown.day_kpis)),
         ]
     )
     return
 
 
 @app.cell
-def _(brief, escape, mo, reports):
+def _(escape, mo, reports, shown):
     mo.vstack(
         [
             mo.md("## Trends"),
             mo.hstack(
                 [
                     mo.vstack([mo.Html(f"<h3>{escape(item.title)}</h3>"), item.chart])
-                    for item in reports.trend_charts(brief)
+                    for item in reports.trend_charts(shown)
                 ],
                 wrap=True,
                 justify="start",
@@ -153,33 +161,33 @@ def _(brief, escape, mo, reports):
 
 
 @app.cell
-def _(brief, mo, reports):
+def _(mo, reports, shown):
     mo.vstack(
         [
             mo.md("## Biggest movers"),
-            mo.ui.table(reports.mover_rows(brief), selection=None, show_data_types=False, pagination=False),
+            mo.ui.table(reports.mover_rows(shown), selection=None, show_data_types=False, pagination=False),
             mo.md("## Failed payments by reason"),
-            *([] if brief.failures is None else [reports.breakdown_chart(brief.failures)]),
-            mo.ui.table(reports.reason_rows(brief), selection=None, show_data_types=False, pagination=False),
+            *([] if shown.failures is None else [reports.breakdown_chart(shown.failures)]),
+            mo.ui.table(reports.reason_rows(shown), selection=None, show_data_types=False, pagination=False),
         ]
     )
     return
 
 
 @app.cell
-def _(brief, mo, reports):
+def _(mo, reports, shown):
     mo.vstack(
         [
             mo.md("## Data quality"),
             mo.ui.table(
-                reports.finding_rows(brief),
+                reports.finding_rows(shown),
                 selection=None,
                 show_data_types=False,
                 pagination=False,
                 label="Open findings",
             ),
             mo.ui.table(
-                reports.source_rows(brief), selection=None, show_data_types=False, pagination=False, label="Sources"
+                reports.source_rows(shown), selection=None, show_data_types=False, pagination=False, label="Sources"
             ),
         ]
     )
@@ -187,11 +195,11 @@ def _(brief, mo, reports):
 
 
 @app.cell
-def _(brief, mo, reports):
+def _(mo, reports, shown):
     mo.vstack(
         [
             mo.md("## How each number was made"),
-            mo.accordion({item.title: mo.Html(reports.explanation_markup(item)) for item in brief.explanations}),
+            mo.accordion({item.title: mo.Html(reports.explanation_markup(item)) for item in shown.explanations}),
         ]
     )
     return

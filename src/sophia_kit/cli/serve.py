@@ -18,14 +18,9 @@ def serve_command(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free port.")] = 8765,
 ) -> None:
     """Publish the apps as web pages. Ctrl-C ends it."""
+    from sophia_kit.server import require_loopback, serve
+
     out = console()
-    try:
-        from sophia_kit.server import require_loopback, serve
-    except ModuleNotFoundError as error:
-        raise Unconfigured(
-            f"Serving needs {error.name}, which isn't installed.",
-            hint="Install the extras: pip install 'sophia-kit[server,notebooks]'.",
-        ) from None
     require_loopback(host)
     settings = open_settings(demo)
     if settings.demo:
@@ -34,4 +29,10 @@ def serve_command(
     def ready(url: str) -> None:
         out.print(f"Serving {settings.company.name} on {url}  (Ctrl-C ends it)", soft_wrap=True)
 
-    serve(settings, host=host, port=port, ready=ready)
+    try:
+        serve(settings, host=host, port=port, ready=ready)
+    except ModuleNotFoundError as error:
+        raise Unconfigured(
+            f"Serving needs {error.name}, which isn't installed.",
+            hint="Install the extras: pip install 'sophia-kit[server,notebooks]'.",
+        ) from None

@@ -8,11 +8,8 @@ import socket
 from collections.abc import Callable
 from importlib import import_module
 
-import uvicorn
-
 from sophia_kit.core.errors import InputError, Interrupted
 from sophia_kit.core.settings import Settings
-from sophia_kit.server.app import create_app
 from sophia_kit.warehouse import SnapshotStore
 
 __all__ = ["require_loopback", "serve"]
@@ -52,11 +49,16 @@ def serve(settings: Settings, *, host: str, port: int, ready: Callable[[str], No
     """
     address = require_loopback(host)
     SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots).current()
-    os.environ.update(_environment(settings))
-    app = create_app(settings)
-    for name in _HEAVY:
-        import_module(name)
     with _listen(address, port) as listener:
+        # Imported here: what can be refused is refused before the seconds that these take.
+        import uvicorn
+
+        from sophia_kit.server.app import create_app
+
+        os.environ.update(_environment(settings))
+        app = create_app(settings)
+        for name in _HEAVY:
+            import_module(name)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_PATIENCE_S, lifespan="on")
         shown = f"[{address}]" if ":" in address else address
         ready(f"http://{shown}:{listener.getsockname()[1]}")
