@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -133,9 +135,19 @@ def test_live_data_is_not_called_demo(build_brief: Callable[..., DailyBrief]) ->
     assert "DEMO" not in render(build_brief(demo=False)).replace("demo", "")
 
 
-def test_a_run_id_can_not_break_out_of_the_style_sheet(brief: DailyBrief) -> None:
-    from dataclasses import replace
+@pytest.mark.parametrize(("failed", "said"), [(Decimal(0), "No payment failed in"), (None, "there is no breakdown")])
+def test_no_failures_and_unknown_failures_are_told_apart(
+    brief: DailyBrief, take_apart: Apart, failed: Decimal | None, said: str
+) -> None:
+    kpi = brief.kpi("failed_payments")
+    assert kpi is not None
+    now = replace(kpi, value=replace(kpi.value, value=failed))
+    kpis = tuple(now if item.name == kpi.name else item for item in brief.kpis)
+    page = take_apart(render(replace(brief, kpis=kpis, failures=None)))
+    assert said in page.text("main")
 
+
+def test_a_run_id_can_not_break_out_of_the_style_sheet(brief: DailyBrief) -> None:
     hostile = replace(brief, header=replace(brief.header, run_id='x"}</style><script>alert(1)</script>'))
     html = render(hostile)
     assert "<script" not in html

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from sophia_kit.reports.charts import MOVEMENTS, Drawing, breakdown_chart, sparkline, svg, trend_charts
 from sophia_kit.reports.facts import Explanation, Line, anchor
-from sophia_kit.reports.model import DailyBrief
+from sophia_kit.reports.model import DailyBrief, Kpi
 from sophia_kit.reports.theme import COLOURS, FONTS, css_variables
 from sophia_kit.reports.views import change_fact
 
@@ -61,6 +61,7 @@ def render(brief: DailyBrief) -> str:
         movements=[kpi for name, _ in MOVEMENTS if (kpi := brief.kpi(name)) is not None],
         charts=[_figure(item, f"chart-{place}") for place, item in enumerate(trend_charts(brief))],
         failures_chart=_failures_chart(brief),
+        none_failed=_none_failed(brief),
         sparkline=lambda kpi: Markup(sparkline(kpi)),  # noqa: S704
         css=Markup(_css(brief)),  # noqa: S704
         exact=_exact,
@@ -105,6 +106,12 @@ def _failures_chart(brief: DailyBrief) -> Markup | None:
     text = "; ".join(f"{value.members[0][1].replace('_', ' ')}: {value.display}" for value in failures.values)
     title = "Failed payments by reason; the thin mark is the month before"
     return Markup(svg(breakdown_chart(failures), name="chart-failures", title=title, description=text))  # noqa: S704
+
+
+def _none_failed(brief: DailyBrief) -> Kpi | None:
+    """The figure of failed payments when it is known and nought: having no reasons is then no gap."""
+    kpi = brief.kpi("failed_payments")
+    return kpi if kpi is not None and kpi.value.value == 0 else None
 
 
 def _grouped_lines(explanation: Explanation) -> list[tuple[str, list[Line]]]:
