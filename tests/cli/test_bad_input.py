@@ -52,7 +52,7 @@ def test_on_the_demo_company(demo: Project, arguments: list[str], code: int, sai
 
 
 def test_known_at_before_the_oldest_snapshot_is_unknown_not_an_older_guess(demo: Project) -> None:
-    done = demo.sophia("metric", "arr", "--demo", "--known-at", "2024-01-01Z", "--format", "json")
+    done = demo.sophia("metric", "arr", "--demo", "--known-at", "2024-01-01", "--format", "json")
     (value,) = json.loads(done.stdout)["values"]
     assert value["value"] is None
     assert value["unknown"]["code"] == "no_snapshot_at"

@@ -94,7 +94,7 @@ def test_an_explanation_is_read_or_processed(shell: Project) -> None:
         (["metric", "arr", "--demo", "--by", "sgment"], 2, "No dimension of arr is called 'sgment'", "segment"),
         (["metric", "arr", "--demo", "--where", "segment"], 2, "--where 'segment' can't be read", "dimension=member"),
         (["metric", "arr", "--demo", "--where", "segment=Enterprize"], 2, "No segment is called", "Enterprise"),
-        (["metric", "arr", "--demo", "--known-at", "yesterday"], 2, "is no time", "2025-12-31T06:00:00Z"),
+        (["metric", "arr", "--demo", "--known-at", "yesterday"], 2, "neither a day nor a time", "2025-12-31T06:00:00Z"),
         (["metric", "revenue", "--demo", "--day", "2019-01-01"], 2, "has no data on 2019-01-01", "Ask for a day from"),
         (["metric", "arr"], 6, "No snapshot", "sophia"),
         (["explain", "zzz", "--demo"], 2, "No metric is called 'zzz'", "Known: arr"),

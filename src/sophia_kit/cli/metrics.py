@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sophia_kit.cli.context import console, open_settings
+from sophia_kit.cli.context import console, end_of_day, open_settings
 from sophia_kit.cli.output import Format, FormatOption
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def metric_command(
         list[str] | None, typer.Option(help="Only a dimension's member, e.g. segment=Enterprise; may be repeated.")
     ] = None,
     known_at: Annotated[
-        str | None, typer.Option(help="Answer from the snapshot of this time, e.g. 2025-12-31T06:00:00Z.")
+        str | None, typer.Option(help="Answer from the snapshot of this day or time, e.g. 2025-12-31.")
     ] = None,
     periods: Annotated[int, typer.Option(help="How many periods, up to the last.")] = 1,
     include_unfinished: Annotated[bool, typer.Option("--include-unfinished", help="Take the running period.")] = False,
@@ -59,6 +59,7 @@ def metric_command(
     """Show a metric: its value or why it is unknown, its period, its freshness, and comparisons."""
     from sophia_kit.metrics import metric
 
+    settings = open_settings(demo)
     result = metric(
         name,
         by=by or (),
@@ -66,10 +67,10 @@ def metric_command(
         compare=compare or (),
         day=day.date() if day else None,
         filters=_filters(where or []),
-        known_at=_moment(known_at) if known_at else None,
+        known_at=_moment(known_at, settings.company.time_zone) if known_at else None,
         include_unfinished=include_unfinished,
         periods=periods,
-        settings=open_settings(demo),
+        settings=settings,
     )
     if format is MetricFormat.json:
         sys.stdout.write(_json({"metric": result.query.metric, "values": [_record(value) for value in result.values]}))
@@ -128,17 +129,23 @@ def _filters(where: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str, time_zone: str) -> datetime:
+    """A time with its zone; of a bare day its end, in the company's time zone."""
+    from zoneinfo import ZoneInfo
+
     from sophia_kit.core.errors import InputError
 
     try:
+        if len(text) == len("2025-12-31"):
+            return end_of_day(date.fromisoformat(text), ZoneInfo(time_zone))
         moment = datetime.fromisoformat(text)
     except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
         raise InputError(
-            f"--known-at {text!r} is no time.", hint="Write it as 2025-12-31T06:00:00Z, with its time zone."
-        ) from None
-    if moment.tzinfo is None:
-        raise InputError(f"--known-at {text!r} has no time zone.", hint=f"Say {text}Z for UTC.")
+            f"--known-at {text!r} is neither a day nor a time with its zone.",
+            hint="Write it as 2025-12-31, or as 2025-12-31T06:00:00Z.",
+        )
     return moment
 
 
