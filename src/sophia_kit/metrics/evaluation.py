@@ -131,7 +131,9 @@ def unanswered(
 ) -> MetricResult:
     """The answer when no snapshot as old as `known_at` is kept: unknown, for every period asked."""
     definition = catalogue.get(query.metric)
-    why = Unknown("no_snapshot_at", f"No snapshot is kept from {known_at:%Y-%m-%d %H:%M} UTC or before.")
+    why = Unknown(
+        "no_snapshot_at", f"No snapshot is kept from {known_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC or before."
+    )
     tables = tables_of(catalogue.views_below(definition))
     provenance = Provenance("", (), None, tables, (), catalogue.digest(definition))
     values = []
