@@ -136,6 +136,8 @@ def test_the_app_shows_what_the_metric_layer_answers(
             assert re.search(rf"{re.escape(value.label)}\s+{re.escape(value.period.label)}", shown), value.label
             assert value.display in shown
         assert {url.split("/")[2] for url in asked if url.startswith("http")} == {f"127.0.0.1:{served.port}"}
+        page.locator("select").first.select_option("Small Business")
+        page.locator("p", has_text="Segment Small Business. As known at").wait_for(timeout=60_000)
         page.goto(f"{served.url}/daily-bi/?segment=%3Cb%3EEnterprize")
         page.get_by_text("No segment is called '<b>Enterprize'.").wait_for(timeout=60_000)
         browser.close()
