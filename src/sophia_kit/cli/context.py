@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["console", "demo_settings", "open_settings"]
 
 
+# A snapshot of the demo company takes about 90 MB; a newcomer's disk is not for keeping two weeks of them.
+_DEMO_SNAPSHOTS = 3
+
+
 def open_settings(demo: bool = False) -> Settings:
     """Settings of the project around the working directory; with `demo`, those of the fictional company.
 
@@ -72,6 +76,7 @@ def demo_settings(day: date | None = None, *, last_day: bool = False) -> Setting
         root,
         workspace="demo",
         frozen_at=moment,
+        warehouse={"keep_snapshots": _DEMO_SNAPSHOTS},
         company=CompanySettings(name=company["name"], time_zone=company["time_zone"], currency=company["currency"]),
     )
 
