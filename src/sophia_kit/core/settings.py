@@ -223,6 +223,19 @@ class Settings(BaseSettings):
             return self.state_url.get_secret_value()
         return str(self.data_dir / "state.sqlite")
 
+    def environment(self) -> dict[str, str]:
+        """The variables from which a process that this one starts reads the same project; secrets aren't among them."""
+        shared = {
+            "SOPHIA_ROOT": str(self.root),
+            "SOPHIA_WORKSPACE": self.workspace,
+            "SOPHIA_COMPANY__NAME": self.company.name,
+            "SOPHIA_COMPANY__TIME_ZONE": self.company.time_zone,
+            "SOPHIA_COMPANY__CURRENCY": self.company.currency,
+        }
+        if self.frozen_at is not None:
+            shared["SOPHIA_FROZEN_AT"] = self.frozen_at.isoformat()
+        return shared
+
     def clock(self) -> Clock:
         return SystemClock() if self.frozen_at is None else FrozenClock(self.frozen_at)
 

@@ -34,6 +34,9 @@ from sophia_kit.ingest.contract import KEY, MODIFIED, RESERVED, Column, Contract
 
 __all__ = ["load_contracts", "read_contract"]
 
+# libyaml's loader, several times faster; a wheel of PyYAML for a rare platform may lack it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _DECIMAL = re.compile(r"^decimal\((\d+),\s*(\d+)\)$")
 _KINDS = ("string", "bool", "int", "date", "timestamp")
@@ -82,7 +85,7 @@ def read_contract(text: str, file: str) -> Contract:
         DefinitionError: names the line, what is wrong and what would be right.
     """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise DefinitionError(

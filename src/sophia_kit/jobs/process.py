@@ -71,19 +71,15 @@ def _environment(settings: Settings, run_dir: Path, run_id: str) -> dict[str, st
     """The child's environment: ours, without secrets it has no use for, with the settings it must share."""
     secret = ("SOPHIA_PROOF_KEY", "SOPHIA_SALESFORCE__", "SOPHIA_STATE_URL")
     child = {name: value for name, value in os.environ.items() if not name.upper().startswith(secret)}
-    child |= {
-        "SOPHIA_ROOT": str(settings.root),
-        "SOPHIA_WORKSPACE": settings.workspace,
-        "SOPHIA_COMPANY__NAME": settings.company.name,
-        "SOPHIA_COMPANY__TIME_ZONE": settings.company.time_zone,
-        "SOPHIA_COMPANY__CURRENCY": settings.company.currency,
-        "SOPHIA_RUN_DIR": str(run_dir),
-        "SOPHIA_RUN_ID": run_id,
-        "PYTHONUNBUFFERED": "1",
-    }
-    if settings.frozen_at is not None:
-        child["SOPHIA_FROZEN_AT"] = settings.frozen_at.isoformat()
-    return child
+    return (
+        child
+        | settings.environment()
+        | {
+            "SOPHIA_RUN_DIR": str(run_dir),
+            "SOPHIA_RUN_ID": run_id,
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

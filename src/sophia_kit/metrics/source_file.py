@@ -13,6 +13,9 @@ from sophia_kit.metrics.expression import nearest
 
 __all__ = ["SourceFile"]
 
+# libyaml's loader, several times faster; a wheel of PyYAML for a rare platform may lack it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 Where = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
@@ -32,7 +35,7 @@ class SourceFile:
         self.name = name
         self._lines: dict[Where, int] = {(): 1}
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            root = yaml.compose(text, Loader=_LOADER)
             if root is not None:
                 self._visit(root, ())
             self.content: Any = yaml.safe_load(text)

@@ -55,7 +55,8 @@ def serve(settings: Settings, *, host: str, port: int, ready: Callable[[str], No
 
         from sophia_kit.server.app import create_app
 
-        os.environ.update(_environment(settings))
+        # The notebooks of this process read their settings from its environment.
+        os.environ.update(settings.environment())
         app = create_app(settings)
         for name in _HEAVY:
             import_module(name)
@@ -82,17 +83,3 @@ def _listen(address: str, port: int) -> socket.socket:
             f"Can't listen on {address}:{port}: {error.strerror}.", hint="Choose another with --port, or 0 for any."
         ) from None
     return listener
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """What the notebooks of this process read their settings from."""
-    shared = {
-        "SOPHIA_ROOT": str(settings.root),
-        "SOPHIA_WORKSPACE": settings.workspace,
-        "SOPHIA_COMPANY__NAME": settings.company.name,
-        "SOPHIA_COMPANY__TIME_ZONE": settings.company.time_zone,
-        "SOPHIA_COMPANY__CURRENCY": settings.company.currency,
-    }
-    if settings.frozen_at is not None:
-        shared["SOPHIA_FROZEN_AT"] = settings.frozen_at.isoformat()
-    return shared
