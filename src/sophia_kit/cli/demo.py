@@ -9,7 +9,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +23,7 @@ from sophia_kit.core.errors import JobFailed
 
 if TYPE_CHECKING:
     from sophia_kit.cli.progress import RunProgress
-    from sophia_kit.core.settings import Settings
+    from sophia_kit.core.settings import SalesforceSettings, Settings
 
 __all__ = ["demo_command"]
 
@@ -54,53 +56,85 @@ def demo_command(
         f"The clock stands at {clock.now():%Y-%m-%d %H:%M:%S} UTC, the end of the company's {today}; "
         f"in truth it is {SystemClock().now():%Y-%m-%d %H:%M} UTC."
     )
-    with RunProgress(console(stderr=True)) as progress, _sandbox(settings, today, scale, progress) as configured:
-        done = run_job(configured, "daily_bi", {"day": today.isoformat()}, stage=progress.stage, progress=progress.load)
-    print_run(configured, done)
+    with RunProgress(console(stderr=True)) as progress, _sandbox(settings, today, scale, progress) as sandbox:
+
+        def stage(name: str) -> None:
+            if name == "notebook":
+                # What the vendor had is loaded; its memory is wanted elsewhere.
+                sandbox.stop()
+            progress.stage(name)
+
+        done = run_job(sandbox.settings, "daily_bi", {"day": today.isoformat()}, stage=stage, progress=progress.load)
+    print_run(settings, done)
     out.print("The brief opens in any browser, without a network.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Sandbox:
+    """The running sandbox, and the settings that point to it."""
+
+    settings: Settings
+    server: subprocess.Popen[str]
+
+    def stop(self) -> None:
+        """End the server; nothing to do when it has ended."""
+        _stop(self.server)
+
+
+def _stop(server: subprocess.Popen[str]) -> None:
+    server.terminate()
+    try:
+        server.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
 @contextmanager
-def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunProgress) -> Iterator[Settings]:
+def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunProgress) -> Iterator[_Sandbox]:
     """The company's data platform and its CRM: Parquet in a folder, Salesforce's API over HTTP on loopback.
 
     Each in a process of its own, so that the kit talks to it as it would to a vendor, and its memory ends with it.
     """
-    from pydantic import SecretStr
-
-    from sophia_kit.core.settings import LandingSettings, SalesforceSettings
+    from sophia_kit.core.settings import LandingSettings
 
     landing = settings.data_dir / "landing"
     common = ["--day", day.isoformat(), *(["--scale", str(scale)] if scale is not None else [])]
     progress.stage("company")
-    server = _start(["serve", "--port", "0", *common])
-    try:
-        delivery = _start(["deliver", "--to", str(landing), *common])
+    with _start(["serve", "--port", "0", *common]) as server:
+        try:
+            _deliver(landing, common)
+            salesforce = _salesforce(_address(server), settings)
+            configured = {"salesforce": salesforce, "landing": LandingSettings(path=landing)}
+            yield _Sandbox(settings.model_copy(update=configured), server)
+        finally:
+            _stop(server)
+
+
+def _deliver(landing: Path, common: list[str]) -> None:
+    with _start(["deliver", "--to", str(landing), *common]) as delivery:
         try:
             said, _ = delivery.communicate(timeout=_PATIENCE_S * 5)
-        finally:
+        except BaseException:
             delivery.kill()
-            delivery.wait()
-        if delivery.returncode != 0:
-            raise JobFailed(f"The demo company's data could not be delivered: {said.strip()}")
-        salesforce = SalesforceSettings(
-            base_url=_address(server),
-            client_id="sandbox",
-            client_secret=SecretStr("sandbox"),
-            refresh_token=SecretStr("sandbox"),
-            api_version=settings.salesforce.api_version,
-            requests_per_second=200.0,
-        )
-        yield settings.model_copy(update={"salesforce": salesforce, "landing": LandingSettings(path=landing)})
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        if server.stdout is not None:
-            server.stdout.close()
+            raise
+    if delivery.returncode != 0:
+        raise JobFailed(f"The demo company's data could not be delivered: {said.strip()}")
+
+
+def _salesforce(base_url: str, settings: Settings) -> SalesforceSettings:
+    from pydantic import SecretStr
+
+    from sophia_kit.core.settings import SalesforceSettings
+
+    return SalesforceSettings(
+        base_url=base_url,
+        client_id="sandbox",
+        client_secret=SecretStr("sandbox"),
+        refresh_token=SecretStr("sandbox"),
+        api_version=settings.salesforce.api_version,
+        requests_per_second=200.0,
+    )
 
 
 def _start(arguments: list[str]) -> subprocess.Popen[str]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from sophia_kit.connectors import CONNECTORS, Connector, connect, missing_settings
 from sophia_kit.core.clock import Clock
@@ -229,6 +230,8 @@ async def _load(
             f"The draft snapshot could not be written: {str(error).splitlines()[0]}",
             hint="Nothing was published; readers see the snapshot before.",
         ) from error
+    # The process may go on for long: what the load's buffers took is given back.
+    pa.default_memory_pool().release_unused()
     state.forget_cursors([kept.snapshot_id for kept in store.list()])
     tell(ProgressEvent("published", "", "", rows, rows, len(tables), len(tables)))
     return IngestReport(run, snapshot, demo, tuple(tables))
