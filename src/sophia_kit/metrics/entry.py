@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -134,6 +135,14 @@ def _snapshot(settings: Settings, known_at: datetime | None) -> Snapshot | None:
     if known_at.tzinfo is None:
         raise InputError(f"{known_at} has no time zone.", hint=f"Say e.g. {known_at.isoformat()}Z.")
     return store.known_at(known_at.astimezone(UTC))
+
+
+@atexit.register
+def _close() -> None:
+    """DuckDB complains at length about connections that are open when the interpreter ends."""
+    for warehouse in _open.values():
+        warehouse.close()
+    _open.clear()
 
 
 def _opened(snapshot: Snapshot, settings: Settings) -> Warehouse:
