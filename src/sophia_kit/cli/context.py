@@ -48,7 +48,6 @@ def demo_settings(day: date | None = None, *, last_day: bool = False) -> Setting
         InputError: `day` is before the company's first day.
     """
     from sophia_kit.core.settings import CompanySettings, find_root, load_settings
-    from sophia_kit.warehouse import SnapshotStore
 
     root = find_root()
     file = root / "data" / "company.toml"
@@ -63,6 +62,8 @@ def demo_settings(day: date | None = None, *, last_day: bool = False) -> Setting
     if day is None:
         moment = end_of_day(company["last_day"], zone)
         if not last_day:
+            from sophia_kit.warehouse import SnapshotStore
+
             with suppress(NoSnapshot):
                 moment = SnapshotStore(root / "data" / "demo" / "snapshots").current().known_at
     elif day < company["first_day"]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,6 @@ def demo_command(
     Everything it shows is DEMO DATA. Nothing is configured, and nothing leaves this machine.
     """
     from sophia_kit.cli.progress import RunProgress
-    from sophia_kit.jobs import run_job
 
     settings = demo_settings(day.date() if day else None, last_day=day is None)
     clock = settings.clock()
@@ -57,6 +57,7 @@ def demo_command(
         f"in truth it is {SystemClock().now():%Y-%m-%d %H:%M} UTC."
     )
     with RunProgress(console(stderr=True)) as progress, _sandbox(settings, today, scale, progress) as sandbox:
+        from sophia_kit.jobs import run_job
 
         def stage(name: str) -> None:
             if name == "notebook":
@@ -114,6 +115,8 @@ def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunPr
 def _deliver(landing: Path, common: list[str]) -> None:
     with _start(["deliver", "--to", str(landing), *common]) as delivery:
         try:
+            # The kit's own imports take a second or two: the time in which its sources get ready.
+            import_module("sophia_kit.jobs")
             said, _ = delivery.communicate(timeout=_PATIENCE_S * 5)
         except BaseException:
             delivery.kill()

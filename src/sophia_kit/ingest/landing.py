@@ -70,6 +70,8 @@ class Delivery:
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
                 yield frame
+        # Arrow keeps what it freed; over the files of a history that adds up to more than the rows in flight.
+        pa.default_memory_pool().release_unused()
         now = self.path.stat()
         if (now.st_size, now.st_mtime_ns) != (self.size, self.modified_ns):
             raise IngestError(
