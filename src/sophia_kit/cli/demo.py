@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,14 +48,20 @@ def demo_command(
     """
     from sophia_kit.cli.progress import RunProgress
 
+    began = time.monotonic()
     settings = demo_settings(day.date() if day else None, last_day=day is None)
     clock = settings.clock()
     today = company_day(clock.now(), settings.company.time_zone)
     out = console()
-    out.print(f"DEMO DATA. {settings.company.name} is a fictional company; nobody in it exists.", style="bold magenta")
+    out.print(
+        f"DEMO DATA. {settings.company.name} is a fictional company; nobody in it exists.",
+        style="bold magenta",
+        soft_wrap=True,
+    )
     out.print(
         f"The clock stands at {clock.now():%Y-%m-%d %H:%M:%S} UTC, the end of the company's {today}; "
-        f"in truth it is {SystemClock().now():%Y-%m-%d %H:%M} UTC."
+        f"in truth it is {SystemClock().now():%Y-%m-%d %H:%M} UTC.",
+        soft_wrap=True,
     )
     with RunProgress(console(stderr=True)) as progress, _sandbox(settings, today, scale, progress) as sandbox:
         from sophia_kit.jobs import run_job
@@ -66,7 +73,7 @@ def demo_command(
             progress.stage(name)
 
         done = run_job(sandbox.settings, "daily_bi", {"day": today.isoformat()}, stage=stage, progress=progress.load)
-    print_run(settings, done)
+    print_run(settings, done, elapsed_s=time.monotonic() - began)
     out.print("The brief opens in any browser, without a network.")
 
 

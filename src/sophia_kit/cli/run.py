@@ -41,7 +41,7 @@ def run_command(
     settings = open_settings()
     with RunProgress(console(stderr=True)) as progress:
         done = run_job(settings, job, arguments, load=load, wait_s=wait, stage=progress.stage, progress=progress.load)
-    print_run(settings, done)
+    print_run(settings, done, elapsed_s=done.elapsed_s)
 
 
 def notebook_arguments(extra: list[str]) -> dict[str, str]:
@@ -63,7 +63,7 @@ def notebook_arguments(extra: list[str]) -> dict[str, str]:
     return found
 
 
-def print_run(settings: Settings, done: JobRun) -> None:
+def print_run(settings: Settings, done: JobRun, *, elapsed_s: float) -> None:
     """What the notebook printed, and where report and proof lie."""
     out = console()
     out.print((done.report_dir / "output.log").read_text(encoding="utf-8").rstrip(), markup=False, soft_wrap=True)
@@ -74,4 +74,4 @@ def print_run(settings: Settings, done: JobRun) -> None:
             if table.status != "complete":
                 out.print(f"[yellow]{table.table} ({table.source}) {table.status}[/]: {escape(table.note or '')}")
     out.print(f"Proof   {relative(done.proof.path, settings.root)} (entry {done.proof.index} of {done.proof.origin})")
-    out.print(f"Done in {done.elapsed_s:.1f} s. Check the evidence: sophia proofs verify", highlight=False)
+    out.print(f"Done in {elapsed_s:.1f} s. Check the evidence: sophia proofs verify", highlight=False)
