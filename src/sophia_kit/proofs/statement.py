@@ -20,6 +20,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 from pydantic_core import PydanticSerializationError
 
 from sophia_kit.core.errors import InputError, ProofError
+from sophia_kit.proofs.canonical import canonical_json
 
 __all__ = [
     "PREDICATE_TYPE",
@@ -228,7 +229,7 @@ class Statement:
             ProofError: a value JSON can't carry exactly, such as an integer above 2**53, or a time without zone.
         """
         try:
-            return rfc8785.dumps(self.wire(seal))
+            return canonical_json(self.wire(seal))
         except (rfc8785.CanonicalizationError, PydanticSerializationError) as error:
             raise ProofError(
                 f"The statement of run {self.run.run_id} can't be written as JSON: {error}",
