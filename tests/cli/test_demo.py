@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 
 from tests.conftest import Project
 
@@ -54,3 +58,23 @@ def test_doctor_says_failing_of_a_vendor_that_does_not_answer(project: Project) 
     assert parts["salesforce"]["state"] == "failing"
     assert parts["salesforce"]["hint"]
     assert "canary" not in done.stdout + done.stderr
+
+
+def test_ctrl_c_while_the_company_is_made_says_so_and_leaves_nothing_running(project: Project) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "sophia_kit", "demo", "--scale", "0.5"],
+        cwd=project.root,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline().startswith("DEMO DATA")
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)  # ends only when its children have let go of the pipes
+    assert running.returncode == 130
+    assert said.count("Interrupted") >= 1
+    assert "Traceback" not in said
+    assert not (project.root / "data" / "demo" / "snapshots" / "current").exists()

@@ -44,6 +44,11 @@ def main() -> None:
     except SophiaError as error:
         _show(error)
         sys.exit(error.exit_code)
+    except SystemExit as end:
+        # Typer ends on Ctrl-C without a word.
+        if end.code == Interrupted.exit_code:
+            _show(Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again."))
+        raise
 
 
 def _show(error: SophiaError) -> None:

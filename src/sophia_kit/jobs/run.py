@@ -108,7 +108,7 @@ def run_job(
     job = find_job(settings, name)
     began = time.monotonic()
     lock = settings.locks_dir / f"job-{name}.lock"
-    queue = "Wait for it to end, or run with --wait SECONDS to queue behind it."
+    queue = "Wait for it to end; `sophia run` with --wait SECONDS queues behind it."
     with (
         file_lock(lock, what=f"The job {name}", wait_s=wait_s, hint=queue),
         State.open(settings.state_location) as state,
