@@ -42,11 +42,18 @@ Filters = tuple[tuple[str, tuple[str, ...]], ...]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A number or the reason why there is none, and how many rows it stands on."""
+    """A number or the reason why there is none, and how many rows it stands on.
+
+    Attributes:
+        numerator, denominator: what a ratio or a cohort divides, also where there is nothing to divide by; None for
+            other kinds, and where an amount can't be converted.
+    """
 
     value: Fraction | None
     unknown: Unknown | None
     rows: int = 0
+    numerator: Fraction | None = None
+    denominator: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,10 +298,11 @@ def _cell(definition: RowsDefinition, row: Mapping[str, Any], lacking: Sequence[
         return Cell(None, _missing_rate(sorted(set(lacking))), rows)
     value = row["value"]
     if isinstance(definition, RatioDefinition | CohortDefinition):
-        denominator = row["denominator"]
-        if not denominator:
-            return Cell(None, Unknown("no_rows", f"{definition.label} has nothing to divide by."), rows)
-        return Cell(Fraction(value or 0) / Fraction(denominator), None, rows)
+        above, below = Fraction(value or 0), Fraction(row["denominator"] or 0)
+        if not below:
+            why = Unknown("no_rows", f"{definition.label} has nothing to divide by.")
+            return Cell(None, why, rows, above, below)
+        return Cell(above / below, None, rows, above, below)
     if value is None:
         return Cell(None, Unknown("no_rows", f"None of the rows carries what {definition.label} adds up."), rows)
     return Cell(Fraction(value), None, rows)
