@@ -29,7 +29,7 @@ from sophia_kit.metrics.value import Period, Unknown
 from sophia_kit.warehouse import TableFreshness, model_references
 
 if TYPE_CHECKING:
-    from sophia_kit.warehouse import Warehouse
+    from sophia_kit.warehouse import Engine
 
 __all__ = ["RATES_TABLE", "Cell", "Cells", "Members", "Reader", "tables_of"]
 
@@ -82,7 +82,7 @@ class _Known:
     first_days: dict[str, date | None] = field(default_factory=dict)
 
 
-_known: WeakKeyDictionary[Warehouse, _Known] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Engine, _Known] = WeakKeyDictionary()
 _known_guard = threading.Lock()
 
 
@@ -100,7 +100,7 @@ class Reader:
         views: the canonical views read so far.
     """
 
-    def __init__(self, warehouse: Warehouse, catalogue: Catalogue, calendar: Calendar, day: date) -> None:
+    def __init__(self, warehouse: Engine, catalogue: Catalogue, calendar: Calendar, day: date) -> None:
         self.statements: list[tuple[str, dict[str, Any]]] = []
         self.views: dict[str, None] = {}
         self._warehouse = warehouse

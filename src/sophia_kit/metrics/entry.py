@@ -21,7 +21,7 @@ from sophia_kit.metrics.value import ComparisonKind, Grain, MetricResult
 
 if TYPE_CHECKING:
     from sophia_kit.core.settings import Settings
-    from sophia_kit.warehouse import Snapshot, Warehouse
+    from sophia_kit.warehouse import Engine, Snapshot, Warehouse
 
 __all__ = ["explain", "metric"]
 
@@ -42,7 +42,7 @@ def metric(
     include_unfinished: bool = False,
     periods: int = 1,
     settings: Settings | None = None,
-    warehouse: Warehouse | None = None,
+    warehouse: Engine | None = None,
     catalogue: Catalogue | None = None,
 ) -> MetricResult:
     """Ask the catalogue for a number.
@@ -59,7 +59,7 @@ def metric(
         periods: how many periods, up to that one.
         settings: default: those of the project around the working directory.
         warehouse: an open warehouse to ask, instead of opening a snapshot of the settings.
-        catalogue: default: the package's.
+        catalogue: default: the package's metrics and the project's own.
 
     Raises:
         UnknownName: no such metric, dimension, grain, comparison or dimension member; suggests near ones.
@@ -67,7 +67,7 @@ def metric(
         NoSnapshot: nothing was loaded yet.
     """
     settings = _settings(settings)
-    catalogue = catalogue or Catalogue.load()
+    catalogue = catalogue or Catalogue.load(settings.metrics_folder)
     clock, calendar = settings.clock(), Calendar.of(settings.company)
     restricted = {key: (value,) if isinstance(value, str) else tuple(value) for key, value in (filters or {}).items()}
     query = MetricQuery(
@@ -95,7 +95,7 @@ def explain(
     name: str,
     *,
     settings: Settings | None = None,
-    warehouse: Warehouse | None = None,
+    warehouse: Engine | None = None,
     catalogue: Catalogue | None = None,
 ) -> Explanation:
     """Explain a metric: definition, formula, SQL, sources and their freshness, owner, synonyms.
@@ -106,7 +106,7 @@ def explain(
         UnknownName: no such metric.
     """
     settings = _settings(settings)
-    catalogue = catalogue or Catalogue.load()
+    catalogue = catalogue or Catalogue.load(settings.metrics_folder)
     catalogue.get(name)
     if warehouse is None:
         try:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sophia_kit.core.settings import Settings
     from sophia_kit.metrics.catalogue import Catalogue
     from sophia_kit.metrics.definition import Definition
-    from sophia_kit.warehouse import Warehouse
+    from sophia_kit.warehouse import Engine
 
 __all__ = ["COMPARISONS", "check_query", "evaluate", "unanswered", "unit_of"]
 
@@ -40,13 +40,13 @@ _EXACT = Context(prec=38)
 
 
 def evaluate(
-    warehouse: Warehouse,
+    warehouse: Engine,
     catalogue: Catalogue,
     query: MetricQuery,
     clock: Clock,
     calendar: Calendar = Calendar(),  # noqa: B008  # frozen
 ) -> MetricResult:
-    """Answer `query` from the warehouse's snapshot.
+    """Answer `query` from the warehouse.
 
     The values stand in order of period, then of members; every period carries every member that has rows in any
     of them.
@@ -108,7 +108,7 @@ def evaluate(
                 format=definition.format,
                 period=period,
                 day=query.day,
-                known_at=warehouse.snapshot.known_at,
+                known_at=warehouse.known_at,
                 freshness=freshness,
                 members=tuple(zip(query.by, key, strict=False)),
                 demo=warehouse.demo,
@@ -135,7 +135,9 @@ def unanswered(
         "no_snapshot_at", f"No snapshot is kept from {known_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC or before."
     )
     tables = tables_of(catalogue.views_below(definition))
-    provenance = Provenance("", (), None, tables, (), catalogue.digest(definition))
+    provenance = Provenance(
+        "", (), None, tables, (), catalogue.digest(definition), catalogue.own_definitions(definition)
+    )
     values = []
     for period in _periods(calendar, check_query(definition, query), query, day_over=day_over):
         bases = {kind: period if kind == "target" else _base_period(calendar, kind, period) for kind in query.compare}
@@ -256,7 +258,7 @@ def _freshness(reader: Reader, clock: Clock) -> Freshness:
     return Freshness("stale" if stale else "fresh", min(moments.values()), stale)
 
 
-def _provenance(reader: Reader, catalogue: Catalogue, definition: Definition, warehouse: Warehouse) -> Provenance:
+def _provenance(reader: Reader, catalogue: Catalogue, definition: Definition, warehouse: Engine) -> Provenance:
     tables = tables_of(reader.views or catalogue.views_below(definition))
     systems = {reader.freshness[name].source_system for name in tables if name in reader.freshness}
     params = [
@@ -267,8 +269,9 @@ def _provenance(reader: Reader, catalogue: Catalogue, definition: Definition, wa
     return Provenance(
         sql=";\n\n".join(sql for sql, _ in reader.statements),
         params=tuple(params),
-        snapshot_id=warehouse.snapshot.snapshot_id,
+        snapshot_id=warehouse.snapshot.snapshot_id if warehouse.snapshot else None,
         tables=tables,
         source_systems=tuple(sorted(systems)),
         definition_digest=catalogue.digest(definition),
+        own_definitions=catalogue.own_definitions(definition),
     )

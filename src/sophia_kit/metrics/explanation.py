@@ -25,7 +25,7 @@ from sophia_kit.metrics.value import Freshness, Grain
 if TYPE_CHECKING:
     from sophia_kit.core.clock import Clock
     from sophia_kit.metrics.catalogue import Catalogue
-    from sophia_kit.warehouse import Warehouse
+    from sophia_kit.warehouse import Engine
 
 __all__ = ["Explanation", "TableState", "explain_metric", "formula"]
 
@@ -56,6 +56,8 @@ class Explanation:
         sql: the statements, by the metric they compute; dates, currency and filters are bound as `$name`.
         tables: what it stands on in the snapshot; empty when nothing was loaded yet.
         freshness: over all tables; None when nothing was loaded yet.
+        file: where the definition stands, `file:line`.
+        own_definitions: see Provenance.
     """
 
     name: str
@@ -79,10 +81,12 @@ class Explanation:
     snapshot_id: str | None
     known_at: datetime | None
     demo: bool
+    file: str
+    own_definitions: tuple[str, ...]
 
 
 def explain_metric(
-    catalogue: Catalogue, name: str, clock: Clock, warehouse: Warehouse | None = None, *, demo: bool = False
+    catalogue: Catalogue, name: str, clock: Clock, warehouse: Engine | None = None, *, demo: bool = False
 ) -> Explanation:
     """Explain a metric; with a warehouse, also how fresh what it stands on is.
 
@@ -115,9 +119,11 @@ def explain_metric(
         definition_digest=catalogue.digest(definition),
         tables=states,
         freshness=_overall(states) if states else None,
-        snapshot_id=warehouse.snapshot.snapshot_id if warehouse else None,
-        known_at=warehouse.snapshot.known_at if warehouse else None,
+        snapshot_id=warehouse.snapshot.snapshot_id if warehouse and warehouse.snapshot else None,
+        known_at=warehouse.known_at if warehouse else None,
         demo=warehouse.demo if warehouse else demo,
+        file=str(catalogue.origin(name)),
+        own_definitions=catalogue.own_definitions(definition),
     )
 
 
@@ -171,7 +177,7 @@ def _target(definition: Definition) -> str | None:
     return f"{target.value:,} {target.unit or definition.unit}"
 
 
-def _states(warehouse: Warehouse, names: tuple[str, ...], clock: Clock) -> tuple[TableState, ...]:
+def _states(warehouse: Engine, names: tuple[str, ...], clock: Clock) -> tuple[TableState, ...]:
     freshness, now = warehouse.freshness(), clock.now()
     states = []
     for name in names:

@@ -2,11 +2,14 @@
 
 from sophia_kit.warehouse.canonical import model_references, models
 from sophia_kit.warehouse.digest import rows_digest
-from sophia_kit.warehouse.query import QueryProvenance, QueryResult, TableFreshness, Warehouse
+from sophia_kit.warehouse.engine import Dialect, Engine, QueryProvenance, QueryResult, TableFreshness
+from sophia_kit.warehouse.query import Warehouse
 from sophia_kit.warehouse.snapshots import Draft, Snapshot, SnapshotStore
 
 __all__ = [
+    "Dialect",
     "Draft",
+    "Engine",
     "QueryProvenance",
     "QueryResult",
     "Snapshot",

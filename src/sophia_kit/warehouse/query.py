@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import QueryLimit, QueryRefused, SnapshotDamaged, WarehouseError
 from sophia_kit.warehouse.canonical import models
 from sophia_kit.warehouse.digest import rows_digest
+from sophia_kit.warehouse.engine import Dialect, QueryProvenance, QueryResult, TableFreshness
 from sophia_kit.warehouse.guard import require_select
 
 if TYPE_CHECKING:
@@ -25,48 +25,15 @@ if TYPE_CHECKING:
     from sophia_kit.core.settings import Settings
     from sophia_kit.warehouse.snapshots import Snapshot
 
-__all__ = ["QueryProvenance", "QueryResult", "TableFreshness", "Warehouse"]
+__all__ = ["Warehouse"]
 
 Params = Sequence[Any] | Mapping[str, Any] | None
 
 CATALOG = "snapshot"
 
 
-@dataclass(frozen=True, slots=True)
-class QueryProvenance:
-    """What ran, on what, when. `ran_at` is real time; `elapsed_s` is in seconds."""
-
-    sql: str
-    params: tuple[Any, ...] | Mapping[str, Any]
-    engine: str
-    snapshot_id: str
-    known_at: datetime
-    ran_at: datetime
-    elapsed_s: float
-    demo: bool
-
-
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """The rows as a Polars frame, and where they come from."""
-
-    frame: pl.DataFrame
-    provenance: QueryProvenance
-
-
-@dataclass(frozen=True, slots=True)
-class TableFreshness:
-    """How recent a raw table is. `last_success_at` is None when no source ever delivered it; UTC."""
-
-    table_name: str
-    source_system: str
-    last_success_at: datetime | None
-    freshness_hours: float
-    row_count: int
-
-
 class Warehouse:
-    """DuckDB on one snapshot. Safe to share between threads: each gets a cursor of its own.
+    """The `Engine` that is DuckDB on one snapshot. Safe to share between threads: each gets a cursor of its own.
 
     Attributes:
         snapshot: the snapshot it answers from.
@@ -145,6 +112,15 @@ class Warehouse:
             timeout_s=limits.query_timeout_s,
         )
 
+    @property
+    def dialect(self) -> Dialect:
+        return "duckdb"
+
+    @property
+    def known_at(self) -> datetime:
+        """The snapshot's; UTC."""
+        return self.snapshot.known_at
+
     def query(
         self, sql: str, params: Params = None, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> QueryResult:
@@ -181,6 +157,7 @@ class Warehouse:
             sql=sql,
             params=held,
             engine="duckdb",
+            query_id=None,
             snapshot_id=self.snapshot.snapshot_id,
             known_at=self.snapshot.known_at,
             ran_at=ran_at,
