@@ -80,7 +80,7 @@ DERIVED = (
 
 def load(folder: Path, text: str) -> Catalogue:
     folder.joinpath("mine.yaml").write_text(text, encoding="utf-8")
-    return Catalogue.load(folder)
+    return Catalogue.read(folder)
 
 
 @pytest.mark.parametrize(("text", "names"), [(GOOD, ["takings"]), (RATIO, ["rate"]), (DERIVED, ["takings", "twice"])])
@@ -157,7 +157,7 @@ def test_a_metric_in_two_files_is_a_mistake_of_the_second(tmp_path: Path) -> Non
     tmp_path.joinpath("a.yaml").write_text(GOOD, encoding="utf-8")
     tmp_path.joinpath("b.yaml").write_text(GOOD, encoding="utf-8")
     with pytest.raises(DefinitionError, match=r"b\.yaml:2: metric 'takings' is defined twice") as caught:
-        Catalogue.load(tmp_path)
+        Catalogue.read(tmp_path)
     assert "a.yaml" in (caught.value.hint or "")
 
 

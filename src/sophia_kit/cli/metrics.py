@@ -187,6 +187,8 @@ def _print_table(out: Console, result: MetricResult) -> None:
     for reason in dict.fromkeys(_reasons(value) for value in result.values):
         if reason:
             out.print(Text(reason, style="yellow"))
+    if first.provenance.own_definitions:
+        out.print(Text(f"Defined by the project: {', '.join(first.provenance.own_definitions)}", style="dim"))
     known = f"known at {first.known_at:%Y-%m-%d %H:%M} UTC" if first.known_at else "no snapshot"
     out.print(Text(f"{first.unit}, day {first.day}, {known}, {_freshness(first)}", style="dim"))
 
@@ -252,6 +254,8 @@ def _print_explanation(out: Console, item: Explanation) -> None:
         ("Dimensions", ", ".join(item.dimensions) or "none"),
         ("Target", item.target or "none"),
         ("Also called", ", ".join(item.synonyms)),
+        ("File", item.file or "none"),
+        *(("Own", text) for text in item.own_definitions),
         ("Digest", item.definition_digest),
     ):
         facts.add_row(label, Text(text))

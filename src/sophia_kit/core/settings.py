@@ -133,6 +133,7 @@ class Settings(BaseSettings):
         frozen_at: the moment at which the clock stands still; permitted in the demo workspace only,
             since a frozen clock would make old data look fresh.
         proof_key: private Ed25519 key (PEM) for signing evidence as origin `ci`.
+        metrics_dir: the folder of the project's own metrics; see `metrics_folder`.
     """
 
     model_config = SettingsConfigDict(
@@ -150,6 +151,7 @@ class Settings(BaseSettings):
     state_url: SecretStr | None = None
     proof_key: SecretStr | None = None
     keys_dir: Path | None = None
+    metrics_dir: Path | None = None
     company: CompanySettings = CompanySettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     http: HttpSettings = HttpSettings()
@@ -217,6 +219,11 @@ class Settings(BaseSettings):
         return Path(base) / "sophia-kit" / "keys"
 
     @property
+    def metrics_folder(self) -> Path:
+        """Where the project defines metrics of its own: `metrics_dir`, relative to the root, or `metrics/` below it."""
+        return self.root / (self.metrics_dir or "metrics")
+
+    @property
     def state_location(self) -> str:
         """A PostgreSQL URL, or the path of a SQLite file."""
         if self.state_url is not None:
@@ -232,6 +239,8 @@ class Settings(BaseSettings):
             "SOPHIA_COMPANY__TIME_ZONE": self.company.time_zone,
             "SOPHIA_COMPANY__CURRENCY": self.company.currency,
         }
+        if self.metrics_dir is not None:
+            shared["SOPHIA_METRICS_DIR"] = str(self.metrics_folder)
         if self.frozen_at is not None:
             shared["SOPHIA_FROZEN_AT"] = self.frozen_at.isoformat()
         return shared

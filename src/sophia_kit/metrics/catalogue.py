@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from functools import cache, cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from sophia_kit.core.errors import UnknownName
+from sophia_kit.core.errors import DefinitionError, UnknownName
 from sophia_kit.metrics.compile import PERIOD_NAMES, Compiled, Shape, compile_metric
 from sophia_kit.metrics.definition import (
     KINDS,
@@ -27,6 +27,7 @@ from sophia_kit.metrics.definition import (
     SimpleDefinition,
 )
 from sophia_kit.metrics.expression import ExpressionError, nearest, parse_aggregate, parse_condition, parse_formula
+from sophia_kit.metrics.origin import Origin
 from sophia_kit.metrics.schema import columns, resolve_path
 from sophia_kit.metrics.source_file import SourceFile
 from sophia_kit.metrics.value import Grain
@@ -37,20 +38,34 @@ __all__ = ["Catalogue", "parse_definitions"]
 class Catalogue:
     """Definitions by name. Made by `load`; iterates over them in order of name."""
 
-    def __init__(self, definitions: Iterable[Definition]) -> None:
+    def __init__(self, definitions: Iterable[Definition], origins: Mapping[str, Origin] | None = None) -> None:
         self._definitions = {definition.name: definition for definition in definitions}
+        self._origins = dict(origins or {})
         self._compiled: dict[tuple[str, Shape], Compiled] = {}
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Catalogue:
-        """Read every `*.yaml` of `folder` (default: the package's own catalogue).
+        """The package's metrics and, over them, those that `*.yaml` of `folder` adds or, with `override`, replaces.
+
+        `folder` is a project's, `settings.metrics_folder`; one that doesn't exist adds nothing.
 
         Raises:
             DefinitionError: the first mistake, with file, line and hint.
         """
         if folder is None:
             return _packaged()
-        return cls(_read(folder))
+        files = [(path, path.stat()) for path in sorted(folder.glob("*.yaml"))]
+        stamps = tuple((path.name, stat.st_mtime_ns, stat.st_size) for path, stat in files)
+        return _overlaid(folder, stamps) if stamps else _packaged()
+
+    @classmethod
+    def read(cls, folder: Path) -> Catalogue:
+        """The metrics that `*.yaml` of `folder` defines, without the package's.
+
+        Raises:
+            DefinitionError: the first mistake, with file, line and hint.
+        """
+        return _read(folder)
 
     def get(self, name: str) -> Definition:
         """
@@ -71,6 +86,25 @@ class Catalogue:
 
     def __contains__(self, name: str) -> bool:
         return name in self._definitions
+
+    def origin(self, name: str) -> Origin | None:
+        """Where a definition stands; None when it was made in memory.
+
+        Raises:
+            UnknownName: no such metric.
+        """
+        return self._origins.get(self.get(name).name)
+
+    def own_definitions(self, definition: Definition) -> tuple[str, ...]:
+        """Which of the definition and those it derives from are the project's own, and where; see `Provenance`."""
+        names = [definition.name]
+        if isinstance(definition, DerivedDefinition):
+            names += [item.metric for item in definition.inputs.values()]
+        found = {name: self._origins[name] for name in names if name in self._origins and self._origins[name].own}
+        return tuple(
+            f"{name} ({origin})" if origin.overrides is None else f"{name} ({origin}, overrides {origin.overrides})"
+            for name, origin in found.items()
+        )
 
     def digest(self, definition: Definition) -> str:
         """sha256 (hex) of the definition, and of those it derives from."""
@@ -107,25 +141,81 @@ class Catalogue:
 
 @cache
 def _packaged() -> Catalogue:
-    return Catalogue(_read(resources.files("sophia_kit.metrics") / "catalogue"))
+    return _read(resources.files("sophia_kit.metrics") / "catalogue")
 
 
-def _read(folder: Traversable) -> list[Definition]:
+@lru_cache(maxsize=4)
+def _overlaid(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> Catalogue:
+    """`stamps` tell one state of the files from the next."""
+    return _read(folder, over=_packaged())
+
+
+def _read(folder: Traversable, over: Catalogue | None = None) -> Catalogue:
+    """The definitions of a folder; `over` those of a catalogue, which they may replace."""
     found: dict[str, Definition] = {}
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    origins: dict[str, Origin] = {}
     sources: dict[str, SourceFile] = {}
-    for file in files:
-        source = SourceFile(f"{folder.name}/{file.name}", file.read_text(encoding="utf-8"))
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if not file.name.endswith(".yaml"):
+            continue
+        source = SourceFile(f"{folder.name}/{file.name}", _text(file, folder))
         for definition in parse_definitions(source):
-            if definition.name in found:
-                other = sources[definition.name].name
-                raise source.error(
-                    ("metrics", definition.name), f"metric {definition.name!r} is defined twice", f"See {other}."
-                )
-            found[definition.name], sources[definition.name] = definition, source
-    for definition in found.values():
-        _check_inputs(definition, found, sources[definition.name])
-    return list(found.values())
+            name = definition.name
+            if name in found:
+                raise source.error(("metrics", name), f"metric {name!r} is defined twice", f"See {sources[name].name}.")
+            replaced = _replaced(definition, source, over)
+            line = source.line(("metrics", name))
+            origins[name] = Origin(source.name, line, own=over is not None, overrides=replaced)
+            found[name], sources[name] = definition, source
+    below = {} if over is None else {item.name: item for item in over}
+    every = {**below, **found}
+    for name, definition in found.items():
+        _check_inputs(definition, every, sources[name])
+    if over is None:
+        return Catalogue(found.values(), origins)
+    _check_what_derives(found, below, sources)
+    inherited = {name: origin for name in below if (origin := over.origin(name)) is not None}
+    return Catalogue(every.values(), {**inherited, **origins})
+
+
+def _text(file: Traversable, folder: Traversable) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        name = f"{folder.name}/{file.name}"
+        raise DefinitionError(f"can't be read: {error}", file=name, hint="Save it as UTF-8 text.") from None
+
+
+def _replaced(definition: Definition, source: SourceFile, over: Catalogue | None) -> str | None:
+    """The place of the definition of the same name below, which this one says that it replaces."""
+    name, where = definition.name, ("metrics", definition.name)
+    if over is not None and name in over:
+        if not definition.override:
+            hint = f"Choose another name, or replace {over.origin(name)} with `override: true`."
+            raise source.error(where, f"the package has a metric {name!r}", hint)
+        return str(over.origin(name))
+    if definition.override:
+        hint = nearest(name, over._definitions) if over is not None else "Leave it out."
+        raise source.error((*where, "override"), f"{name!r} overrides nothing", hint)
+    return None
+
+
+def _check_what_derives(
+    found: dict[str, Definition], below: dict[str, Definition], sources: dict[str, SourceFile]
+) -> None:
+    """What the package derives from a metric that is replaced must still be possible."""
+    for definition in below.values():
+        if definition.name in found or not isinstance(definition, DerivedDefinition):
+            continue
+        for name in {item.metric for item in definition.inputs.values()} & found.keys():
+            try:
+                _check_inputs(definition, {**below, name: found[name]}, sources[name])
+            except DefinitionError as error:
+                problem = error.message.split(": ", 1)[1]
+                hint = f"Keep what {definition.name} needs, or override it too."
+                raise sources[name].error(
+                    ("metrics", name), f"the package derives {definition.name} from {name}: {problem}", hint
+                ) from None
 
 
 def parse_definitions(source: SourceFile) -> list[Definition]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sophia_kit.metrics.value import Format, Grain
 
@@ -26,6 +27,7 @@ __all__ = [
     "SimpleDefinition",
     "Target",
     "Validity",
+    "ValueTest",
 ]
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -108,6 +110,28 @@ class Input(_Part):
         return self
 
 
+def _known(expected: object) -> object:
+    return None if expected == "unknown" else expected
+
+
+def _listed(members: object) -> object:
+    return (members,) if isinstance(members, str) else members
+
+
+class ValueTest(_Part):
+    """A value that a metric must have.
+
+    `expect` is compared at the decimal places that it is written with; None, written `unknown`, expects no value.
+    `demo` says whether it holds for the fictional company, or for the real one.
+    """
+
+    day: date
+    grain: Grain | None = None
+    filters: dict[Name, Annotated[tuple[Text, ...], BeforeValidator(_listed)]] = {}
+    expect: Annotated[Decimal | None, BeforeValidator(_known)]
+    demo: bool = False
+
+
 class Definition(_Part):
     """What all kinds share.
 
@@ -115,7 +139,10 @@ class Definition(_Part):
         source: whose definition this is.
         additive: `full` when values add up over time and dimensions, `dimensions` when over dimensions alone
             (a balance), `none` when a total has to be computed anew.
-        golden: the name of the independent computation that the tests hold it against.
+        golden: the name of the independent computation that the package's tests hold it against; None for a
+            project's own.
+        tests: values it must have, which `sophia metrics test` checks.
+        override: whether it replaces one of the package's metrics.
         base_grain: `month` when the base has one row a month: an unfinished month is then unknown.
     """
 
@@ -132,13 +159,16 @@ class Definition(_Part):
     grains: Annotated[tuple[Grain, ...], Field(min_length=1)]
     dimensions: dict[Name, Text] = {}
     target: Target | None = None
-    synonyms: Annotated[tuple[Text, ...], Field(min_length=1)]
-    golden: Name
+    synonyms: tuple[Text, ...] = ()
+    golden: Name | None = None
+    tests: tuple[ValueTest, ...] = ()
+    override: bool = False
 
     @property
     def digest(self) -> str:
-        """sha256 (hex) of the definition's canonical JSON."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """sha256 (hex) of the definition's canonical JSON, without `tests` and `override`, which change no value."""
+        fields = self.model_dump(mode="json", exclude={"tests", "override"})
+        content = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -56,7 +56,7 @@ class Explanation:
         sql: the statements, by the metric they compute; dates, currency and filters are bound as `$name`.
         tables: what it stands on in the snapshot; empty when nothing was loaded yet.
         freshness: over all tables; None when nothing was loaded yet.
-        file: where the definition stands, `file:line`.
+        file: where the definition stands, `file:line`; None when it was made in memory.
         own_definitions: see Provenance.
     """
 
@@ -81,7 +81,7 @@ class Explanation:
     snapshot_id: str | None
     known_at: datetime | None
     demo: bool
-    file: str
+    file: str | None
     own_definitions: tuple[str, ...]
 
 
@@ -122,7 +122,7 @@ def explain_metric(
         snapshot_id=warehouse.snapshot.snapshot_id if warehouse and warehouse.snapshot else None,
         known_at=warehouse.known_at if warehouse else None,
         demo=warehouse.demo if warehouse else demo,
-        file=str(catalogue.origin(name)),
+        file=None if (origin := catalogue.origin(name)) is None else str(origin),
         own_definitions=catalogue.own_definitions(definition),
     )
 

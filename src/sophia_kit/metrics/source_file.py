@@ -52,10 +52,14 @@ class SourceFile:
 
     def error(self, where: Sequence[str | int], message: str, hint: str | None = None) -> DefinitionError:
         """An error at the line of the value at `where`, or of the nearest value around it."""
+        return DefinitionError(message, file=self.name, line=self.line(where), hint=hint)
+
+    def line(self, where: Sequence[str | int]) -> int:
+        """The line of the value at `where`, or of the nearest value around it."""
         path = tuple(where)
         while path not in self._lines:
             path = path[:-1]
-        return DefinitionError(message, file=self.name, line=self._lines[path], hint=hint)
+        return self._lines[path]
 
     def _visit(self, node: yaml.Node, where: Where) -> None:
         self._lines.setdefault(where, node.start_mark.line + 1)

@@ -120,6 +120,7 @@ class Provenance:
         tables: the raw tables read.
         source_systems: the systems that delivered those tables.
         definition_digest: sha256 (hex) of the metric's definition and those it derives from.
+        own_definitions: which of these the project's own folder defines: `name (file:line)`, and what is replaced.
     """
 
     sql: str
@@ -128,6 +129,7 @@ class Provenance:
     tables: tuple[str, ...]
     source_systems: tuple[str, ...]
     definition_digest: str
+    own_definitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

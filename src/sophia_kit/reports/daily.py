@@ -82,7 +82,7 @@ def daily_brief(
         day = day or company_day(clock.now(), warehouse.time_zone)
         if segment is not None:
             _check_segment(segment, segments(warehouse))
-        ask = _Asking(settings, warehouse, catalogue or Catalogue.load(), clock, day, segment)
+        ask = _Asking(settings, warehouse, catalogue or Catalogue.load(settings.metrics_folder), clock, day, segment)
         return ask.brief()
 
 
