@@ -80,8 +80,7 @@ class RawTable:
         """Merge a batch: columns of the contract, `is_deleted`, and text columns the contract doesn't know."""
         if frame.is_empty():
             return
-        if frame[KEY].n_unique() < frame.height:
-            frame = frame.sort(MODIFIED, maintain_order=True).unique(KEY, keep="last", maintain_order=True)
+        frame = _latest_versions(frame)
         if not self._appending:
             self._put(frame, self._merge)
             return
@@ -175,6 +174,19 @@ class RawTable:
 
     def _count(self, where: str = "") -> int:
         return number(self._connection, f"SELECT count(*) FROM {self._name} {where}")  # noqa: S608
+
+
+def _latest_versions(frame: pl.DataFrame) -> pl.DataFrame:
+    """Of each key the version modified last; of equals the one that comes last."""
+    several = frame[KEY].is_duplicated()
+    if not several.any():
+        return frame
+    # Few keys occur more than once: only their rows are sorted.
+    versions = (
+        frame.lazy().select(KEY, MODIFIED).with_row_index("row").filter(several).sort(MODIFIED, maintain_order=True)
+    )
+    old = versions.filter(pl.col("row") != pl.col("row").last().over(KEY)).select("row").collect()
+    return frame.with_row_index("row").join(old, on="row", how="anti", maintain_order="left").drop("row")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[str, str]:
