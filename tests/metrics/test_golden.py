@@ -28,7 +28,7 @@ def raw(larkfield: Asking) -> Raw:
 
 
 def golden(raw: Raw, metric: str, period: Period, by: str | None = None) -> Values:
-    return GOLDEN[CATALOGUE.get(metric).golden](raw, period.start, period.end_inclusive, by)
+    return GOLDEN[CATALOGUE.get(metric).golden or "absent"](raw, period.start, period.end_inclusive, by)
 
 
 def total(raw: Raw, metric: str, period: Period) -> Fraction | None:
