@@ -13,6 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from sophia_kit.core.errors import DefinitionError, UnknownName
+from sophia_kit.metrics.alerts.check import check_rules
 from sophia_kit.metrics.compile import PERIOD_NAMES, Compiled, Shape, compile_metric
 from sophia_kit.metrics.definition import (
     KINDS,
@@ -243,6 +244,7 @@ def _definition(source: SourceFile, name: str, fields: Any) -> Definition:
             raise source.error(where, "'kind' is missing", f"Known: {', '.join(KINDS)}.")
         raise source.error((*where, "kind"), f"unknown kind {kind!r}", nearest(str(kind), KINDS))
     definition = source.validate(KINDS[kind], {"name": name, **fields}, where)
+    check_rules(definition, source, where)
     if isinstance(definition, RowsDefinition):
         _check_rows(definition, source, where)
     return definition

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from sophia_kit.metrics.alerts.rule import AlertRule
 from sophia_kit.metrics.value import Format, Grain
 
 __all__ = [
@@ -141,6 +142,7 @@ class Definition(_Part):
             (a balance), `none` when a total has to be computed anew.
         golden: the name of the independent computation that the package's tests hold it against; None for a
             project's own.
+        alerts: the rules that its values are watched by.
         tests: values it must have, which `sophia metrics test` checks.
         override: whether it replaces one of the package's metrics.
         base_grain: `month` when the base has one row a month: an unfinished month is then unknown.
@@ -161,13 +163,14 @@ class Definition(_Part):
     target: Target | None = None
     synonyms: tuple[Text, ...] = ()
     golden: Name | None = None
+    alerts: tuple[AlertRule, ...] = ()
     tests: tuple[ValueTest, ...] = ()
     override: bool = False
 
     @property
     def digest(self) -> str:
-        """sha256 (hex) of the definition's canonical JSON, without `tests` and `override`, which change no value."""
-        fields = self.model_dump(mode="json", exclude={"tests", "override"})
+        """sha256 (hex) of the definition's canonical JSON, without `alerts`, `tests` and `override`: none changes a value."""
+        fields = self.model_dump(mode="json", exclude={"alerts", "tests", "override"})
         content = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
