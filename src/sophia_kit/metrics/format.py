@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 from sophia_kit.metrics.value import Format
 
-__all__ = ["UNKNOWN", "display_change", "display_relative", "display_value"]
+__all__ = ["UNKNOWN", "Scale", "change_scale", "display_change", "display_relative", "display_value"]
 
 UNKNOWN = "unknown"
 
@@ -15,7 +17,7 @@ _STEPS = ((Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "
 
 
 def display_value(value: Decimal | None, kind: Format, unit: str) -> str:
-    """`$4.2M`, `97.3 %`, `1,234`, `82.5`, `3.2x`; `unknown` for None.
+    """`$4.2M`, `97.3 %`, `1,234`, `82.5`, `3.2x`, `-0.12`, `47.9 days`, `1,204 ms`; `unknown` for None.
 
     Amounts of a thousand and more are shortened to one decimal of thousands, millions or billions; `unit`
     matters for money alone, where it is the currency code.
@@ -30,6 +32,12 @@ def display_value(value: Decimal | None, kind: Format, unit: str) -> str:
         return _fixed(value, 0)
     if kind == "multiple":
         return f"{_fixed(value, 1)}x"
+    if kind == "score":
+        return _fixed(value, 2)
+    if kind == "milliseconds":
+        return f"{_fixed(value, 0)} ms"
+    if kind in ("days", "months"):
+        return f"{_fixed(value, 1)} {kind}"
     return _fixed(value, 1)
 
 
@@ -64,3 +72,56 @@ def _money(value: Decimal, currency: str) -> str:
 def _fixed(value: Decimal, places: int) -> str:
     rounded = value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
     return f"{rounded + 0:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a change and the parts of it are shown: all in one unit to one place, so that a reader can add them up.
+
+    Attributes:
+        step: what one of the shown unit is worth: a million, a percentage point.
+        before, after: what stands around the digits.
+        places: after the decimal point.
+    """
+
+    step: Fraction
+    before: str
+    after: str
+    places: int
+
+    @property
+    def ulp(self) -> Fraction:
+        """The worth of one in the last place shown."""
+        return self.step / 10**self.places
+
+    def text(self, count: int) -> str:
+        """The signed text of `count` times the last place: `+$1.2M`, `-0.42 pp`."""
+        sign = "+" if count > 0 else "-" if count < 0 else ""
+        return f"{sign}{self.before}{Decimal(abs(count)).scaleb(-self.places):,f}{self.after}"
+
+
+_LEAST_SHOWN = 10
+_FINER = 2
+
+
+def change_scale(change: Fraction, kind: Format, unit: str) -> Scale:
+    """The scale on which `display_change` shows `change`; finer, by two places at most, for less than two digits."""
+    size, step, before, after, places = abs(change), Fraction(1), "", "", 1
+    if kind == "money":
+        before, places = _SYMBOLS.get(unit, f"{unit} "), 2
+        for index, (worth, letter) in enumerate(_STEPS):
+            # The same bounds as an amount's own text.
+            if size >= worth * Fraction("0.99995") or (index == len(_STEPS) - 1 and size >= worth):
+                step, after, places = Fraction(worth), letter, 1
+                break
+    elif kind == "percent":
+        step, after = Fraction(1, 100), " pp"
+    elif kind == "multiple":
+        after = "x"
+    elif kind == "count":
+        places = 0
+    if kind != "count" and not (kind == "money" and step == 1):
+        finer = 0
+        while size and finer < _FINER and size * 10**places < _LEAST_SHOWN * step:
+            places, finer = places + 1, finer + 1
+    return Scale(step, before, after, places)
