@@ -11,9 +11,9 @@ from tests.metrics.asking import Asking
 
 from sophia_kit.core.errors import DefinitionError
 from sophia_kit.core.settings import Settings, load_settings
+from sophia_kit.core.source_file import SourceFile
 from sophia_kit.metrics import Catalogue, explain, metric
 from sophia_kit.metrics.catalogue import parse_definitions
-from sophia_kit.metrics.source_file import SourceFile
 
 TICKETS = """\
 metrics:

@@ -13,6 +13,8 @@ from typing import Any
 from sqlglot import exp
 
 from sophia_kit.core.errors import DefinitionError, UnknownName
+from sophia_kit.core.source_file import SourceFile
+from sophia_kit.core.suggest import nearest
 from sophia_kit.metrics.alerts.check import check_rules
 from sophia_kit.metrics.compile import PERIOD_NAMES, Compiled, Shape, compile_metric
 from sophia_kit.metrics.definition import (
@@ -27,10 +29,9 @@ from sophia_kit.metrics.definition import (
     RowsDefinition,
     SimpleDefinition,
 )
-from sophia_kit.metrics.expression import ExpressionError, nearest, parse_aggregate, parse_condition, parse_formula
+from sophia_kit.metrics.expression import ExpressionError, parse_aggregate, parse_condition, parse_formula
 from sophia_kit.metrics.origin import Origin
 from sophia_kit.metrics.schema import columns, resolve_path
-from sophia_kit.metrics.source_file import SourceFile
 from sophia_kit.metrics.value import Grain
 
 __all__ = ["Catalogue", "parse_definitions"]

@@ -7,13 +7,14 @@ metrics, is arithmetic over names. Whatever isn't listed here is refused.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+
+from sophia_kit.core.suggest import nearest
 
 __all__ = ["ExpressionError", "evaluate_formula", "parse_aggregate", "parse_condition", "parse_formula"]
 
@@ -99,13 +100,6 @@ def evaluate_formula(tree: exp.Expression, values: Mapping[str, Fraction]) -> Fr
     if isinstance(tree, exp.Mul):
         return left * right
     return left / right
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest of `known`, or all of them."""
-    names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(names)}."
 
 
 def _parse(text: str) -> exp.Expression:

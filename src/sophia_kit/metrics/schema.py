@@ -10,7 +10,8 @@ import sqlglot
 import yaml
 from sqlglot import exp
 
-from sophia_kit.metrics.expression import ExpressionError, nearest
+from sophia_kit.core.suggest import nearest
+from sophia_kit.metrics.expression import ExpressionError
 from sophia_kit.warehouse import models
 
 __all__ = ["Hop", "Path", "columns", "resolve_path", "views"]
