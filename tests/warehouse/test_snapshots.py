@@ -134,6 +134,44 @@ def test_different_rows_have_different_digests(tmp_path: Path, left: str, right:
     assert len(digests) == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "left", "right"),
+    [
+        ("BIGINT", "0", "NULL"),
+        ("BOOLEAN", "false", "NULL"),
+        ("DECIMAL(18, 2)", "0.00", "NULL"),
+        ("DATE", "DATE '1970-01-01'", "NULL"),
+        ("TIMESTAMP", "TIMESTAMP '1970-01-01'", "NULL"),
+        ("BIGINT", "1", "2"),
+        ("BOOLEAN", "false", "true"),
+        ("DECIMAL(18, 2)", "0.01", "-0.01"),
+        ("DECIMAL(38, 4)", "1", "18446744073709551617"),
+        ("DATE", "DATE '1969-12-31'", "DATE '1970-01-02'"),
+        ("TIMESTAMP", "TIMESTAMP '2025-01-01 00:00:00.000001'", "TIMESTAMP '2025-01-01'"),
+    ],
+)
+def test_every_type_enters_the_digest(kind: str, left: str, right: str) -> None:
+    digests = set()
+    for value in (left, right):
+        with duckdb.connect() as connection:
+            connection.execute("CREATE SCHEMA raw")
+            connection.execute(f"CREATE TABLE raw.things (source_id VARCHAR, thing {kind}, other {kind})")
+            connection.execute(f"INSERT INTO raw.things VALUES ('1', {value}, {left}), ('2', {left}, {left})")
+            digests.add(rows_digest(connection))
+    assert len(digests) == 2
+
+
+def test_text_that_moves_to_the_next_row_changes_the_digest() -> None:
+    digests = set()
+    for first, second in (("ab", "c"), ("a", "bc")):
+        with duckdb.connect() as connection:
+            connection.execute("CREATE SCHEMA raw")
+            connection.execute("CREATE TABLE raw.things (source_id VARCHAR, label VARCHAR)")
+            connection.execute("INSERT INTO raw.things VALUES ('1', ?), ('2', ?)", [first, second])
+            digests.add(rows_digest(connection))
+    assert len(digests) == 2
+
+
 def test_an_open_warehouse_gives_the_digest_of_its_file(
     publish: Publish, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
