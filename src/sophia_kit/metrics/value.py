@@ -25,6 +25,7 @@ __all__ = [
     "MetricValue",
     "Period",
     "Provenance",
+    "QualityMark",
     "Unknown",
     "UnknownCode",
 ]
@@ -133,6 +134,23 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityMark:
+    """A check of the data that a value stands on, and that it didn't pass.
+
+    Attributes:
+        check: the check's id, e.g. `payments.amount_in_range`; empty when no check ran at all.
+        view: the canonical view that was checked.
+        detail: one sentence for a reader.
+        status: `failed`, or `unknown` when the check could not run.
+    """
+
+    check: str
+    view: str
+    detail: str
+    status: Literal["failed", "unknown"] = "failed"
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A value set against its base.
 
@@ -165,6 +183,7 @@ class MetricValue:
         members: the dimension members it is restricted to by the grouping, in the order asked; empty without a
             grouping, and when nothing is known of any member.
         display: the text a reader sees; `unknown` when there is no value.
+        quality: checks of the data it stands on that failed or could not run; empty when all passed.
     """
 
     metric: str
@@ -182,6 +201,7 @@ class MetricValue:
     provenance: Provenance
     comparisons: tuple[Comparison, ...]
     display: str
+    quality: tuple[QualityMark, ...] = ()
 
     def comparison(self, kind: ComparisonKind) -> Comparison | None:
         """The comparison of that kind, or None when it wasn't asked for."""
