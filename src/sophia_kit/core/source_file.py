@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -102,13 +102,22 @@ class SourceFile:
 
     def _explain(self, model: type[BaseModel], item: dict[str, Any], where: Where) -> DefinitionError:
         loc, kind = tuple(item["loc"]), item["type"]
-        path = (*where, *loc)
-        field = ".".join(str(part) for part in loc)
+        path, named = where, []
+        for part in loc:
+            # A part that isn't in the file is the tag of a union, or the key that is missing.
+            if (*path, part) in self._lines:
+                path, named = (*path, part), [*named, str(part)]
+        field = ".".join(named) or str(loc[-1])
         if kind == "extra_forbidden":
             return self.error(path, f"unknown key {field!r}", nearest(str(loc[-1]), _keys(model, loc[:-1])))
-        if kind == "missing":
-            return self.error(path, f"{field!r} is missing", f"Add {field}; {self.docs} shows an example.")
+        if kind in ("missing", "union_tag_not_found"):
+            absent = "kind" if kind == "union_tag_not_found" else str(loc[-1])
+            field = ".".join([*named, absent])
+            return self.error(path, f"{field!r} is missing", f"Add {absent}; {self.docs} shows an example.")
         given = item.get("input")
+        if kind == "union_tag_invalid":
+            tag, known = str(item["ctx"]["tag"]), str(item["ctx"]["expected_tags"]).replace("'", "").split(", ")
+            return self.error((*path, "kind"), f"{field}: unknown kind {tag!r}", nearest(tag, known))
         if kind == "literal_error":
             expected = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
             return self.error(path, f"{field}: {given!r} isn't permitted", nearest(str(given), expected))
@@ -120,19 +129,23 @@ class SourceFile:
 
 def _keys(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
     """The keys that the model at `loc` inside `model` knows."""
-    here: Any = model
+    candidates: list[type[BaseModel]] = [model]
     for part in loc:
-        field = here.model_fields.get(part) if isinstance(here, type) and issubclass(here, BaseModel) else None
-        here = _inner_model(field.annotation) if field is not None else here
-    fields = here.model_fields if isinstance(here, type) and issubclass(here, BaseModel) else {}
-    return [field.alias or name for name, field in fields.items()]
+        inner = [field.annotation for each in candidates if (field := each.model_fields.get(part)) is not None]
+        if inner:
+            candidates = [found for annotation in inner for found in _inner_models(annotation)]
+        else:
+            # The tag of a union, or a position in a list.
+            candidates = [each for each in candidates if part in _tags(each)] or candidates
+    return [field.alias or name for each in candidates[:1] for name, field in each.model_fields.items()]
 
 
-def _inner_model(annotation: Any) -> Any:
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation) if kind is not None else ()
+
+
+def _inner_models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _inner_model(argument)
-        if found is not None:
-            return found
-    return None
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _inner_models(argument)]

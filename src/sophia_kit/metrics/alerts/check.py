@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sophia_kit.core.suggest import nearest
 from sophia_kit.metrics.alerts.rule import PeriodicRule, ThresholdRule
-from sophia_kit.metrics.expression import nearest
 
 if TYPE_CHECKING:
+    from sophia_kit.core.source_file import SourceFile
     from sophia_kit.metrics.definition import Definition
-    from sophia_kit.metrics.source_file import SourceFile
 
 __all__ = ["check_rules"]
 
