@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sophia_kit.metrics.definition import Definition
     from sophia_kit.warehouse import Engine
 
-__all__ = ["COMPARISONS", "check_query", "evaluate", "unanswered", "unit_of"]
+__all__ = ["COMPARISONS", "check_query", "decimal_of", "evaluate", "provenance_of", "unanswered", "unit_of"]
 
 COMPARISONS: tuple[ComparisonKind, ...] = ("prior_period", "prior_year", "target")
 _MOST_PERIODS = 400
@@ -93,11 +93,11 @@ def evaluate(
                     base = bases[kind][period]
                     compared.append(_compare(definition, kind, cell, cells.at(base, key), period, base))
             drafts.append((period, key, cell, tuple(compared)))
-    freshness, provenance = _freshness(reader, clock), _provenance(reader, catalogue, definition, warehouse)
+    freshness, provenance = _freshness(reader, clock), provenance_of(reader, catalogue, definition, warehouse)
     unit = unit_of(definition, warehouse.currency)
     values = []
     for period, key, cell, compared_with in drafts:
-        value = _decimal(cell.value)
+        value = decimal_of(cell.value)
         values.append(
             MetricValue(
                 metric=definition.name,
@@ -214,7 +214,7 @@ def _compare(
     definition: Definition, kind: ComparisonKind, cell: Cell, base: Cell, period: Period, base_period: Period
 ) -> Comparison:
     def unknown(why: Unknown) -> Comparison:
-        return Comparison(kind, _decimal(base.value), None, None, None, why, base_period)
+        return Comparison(kind, decimal_of(base.value), None, None, None, why, base_period)
 
     if cell.unknown is not None:
         return unknown(cell.unknown)
@@ -232,10 +232,10 @@ def _compare(
         elif kind == "target":
             good = True
     relative = change / abs(base.value) if base.value else None
-    return Comparison(kind, _decimal(base.value), _decimal(change), _decimal(relative), good, None, base_period)
+    return Comparison(kind, decimal_of(base.value), decimal_of(change), decimal_of(relative), good, None, base_period)
 
 
-def _decimal(number: Fraction | None) -> Decimal | None:
+def decimal_of(number: Fraction | None) -> Decimal | None:
     """The number to 38 significant digits; exact where it has that many or fewer."""
     if number is None:
         return None
@@ -258,7 +258,7 @@ def _freshness(reader: Reader, clock: Clock) -> Freshness:
     return Freshness("stale" if stale else "fresh", min(moments.values()), stale)
 
 
-def _provenance(reader: Reader, catalogue: Catalogue, definition: Definition, warehouse: Engine) -> Provenance:
+def provenance_of(reader: Reader, catalogue: Catalogue, definition: Definition, warehouse: Engine) -> Provenance:
     tables = tables_of(reader.views or catalogue.views_below(definition))
     systems = {reader.freshness[name].source_system for name in tables if name in reader.freshness}
     params = [
