@@ -20,7 +20,7 @@ from sophia_kit.metrics.definition import (
     RowsDefinition,
     SimpleDefinition,
 )
-from sophia_kit.metrics.schema import columns, relationships, views
+from sophia_kit.metrics.schema import columns, views
 from sophia_kit.warehouse import model_references
 
 CATALOGUE = Catalogue.load()
@@ -118,12 +118,6 @@ def test_every_shape_of_every_metric_runs_on_an_empty_snapshot(tiny: Tiny, name:
             "missing_rates",
         ]
         assert frame.height <= 1
-
-
-def test_relationships_lead_to_a_unique_key(tiny: Tiny) -> None:
-    """Joins can't multiply rows: what they lead to is keyed by source_id, which contracts make unique."""
-    assert all("source_id" in columns(target) for onward in relationships().values() for target in onward.values())
-    assert all(key in columns(view) for view, onward in relationships().items() for key in onward)
 
 
 def test_every_raw_table_has_a_canonical_view_and_every_view_reads_known_tables() -> None:

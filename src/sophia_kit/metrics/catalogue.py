@@ -29,10 +29,19 @@ from sophia_kit.metrics.definition import (
     RowsDefinition,
     SimpleDefinition,
 )
-from sophia_kit.metrics.expression import ExpressionError, parse_aggregate, parse_condition, parse_formula
+from sophia_kit.metrics.expression import (
+    ExpressionError,
+    parse_aggregate,
+    parse_condition,
+    parse_formula,
+    parse_requirement,
+)
 from sophia_kit.metrics.origin import Origin
-from sophia_kit.metrics.schema import columns, resolve_path
+from sophia_kit.metrics.schema import Schema, canonical
 from sophia_kit.metrics.value import Grain
+from sophia_kit.warehouse import Dialect
+
+_KEPT_COMPILED = 4096
 
 __all__ = ["Catalogue", "parse_definitions"]
 
@@ -40,10 +49,16 @@ __all__ = ["Catalogue", "parse_definitions"]
 class Catalogue:
     """Definitions by name. Made by `load`; iterates over them in order of name."""
 
-    def __init__(self, definitions: Iterable[Definition], origins: Mapping[str, Origin] | None = None) -> None:
+    def __init__(
+        self,
+        definitions: Iterable[Definition],
+        origins: Mapping[str, Origin] | None = None,
+        schema: Schema | None = None,
+    ) -> None:
+        self.schema = schema or canonical()
         self._definitions = {definition.name: definition for definition in definitions}
         self._origins = dict(origins or {})
-        self._compiled: dict[tuple[str, Shape], Compiled] = {}
+        self._compiled: dict[tuple[str, Shape, Dialect], Compiled] = {}
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Catalogue:
@@ -61,13 +76,13 @@ class Catalogue:
         return _overlaid(folder, stamps) if stamps else _packaged()
 
     @classmethod
-    def read(cls, folder: Path) -> Catalogue:
-        """The metrics that `*.yaml` of `folder` defines, without the package's.
+    def read(cls, folder: Path, schema: Schema | None = None) -> Catalogue:
+        """The metrics that `*.yaml` of `folder` defines, without the package's; over `schema` when not the package's.
 
         Raises:
             DefinitionError: the first mistake, with file, line and hint.
         """
-        return _read(folder)
+        return _read(folder, schema=schema)
 
     def get(self, name: str) -> Definition:
         """
@@ -99,9 +114,7 @@ class Catalogue:
 
     def own_definitions(self, definition: Definition) -> tuple[str, ...]:
         """Which of the definition and those it derives from are the project's own, and where; see `Provenance`."""
-        names = [definition.name]
-        if isinstance(definition, DerivedDefinition):
-            names += [item.metric for item in definition.inputs.values()]
+        names = sorted(_derives_from(definition, self._definitions), key=lambda name: (name != definition.name, name))
         found = {name: self._origins[name] for name in names if name in self._origins and self._origins[name].own}
         return tuple(
             f"{name} ({origin})" if origin.overrides is None else f"{name} ({origin}, overrides {origin.overrides})"
@@ -115,12 +128,14 @@ class Catalogue:
         below = [self.digest(self.get(item.metric)) for item in definition.inputs.values()]
         return hashlib.sha256("\n".join([definition.digest, *below]).encode()).hexdigest()
 
-    def compile(self, definition: RowsDefinition, shape: Shape) -> Compiled:
-        """The statement for `definition`, compiled once for each shape."""
-        key = (definition.name, shape)
+    def compile(self, definition: RowsDefinition, shape: Shape, dialect: Dialect = "duckdb") -> Compiled:
+        """The statement for `definition`, compiled once for each shape and dialect."""
+        key = (definition.name, shape, dialect)
         found = self._compiled.get(key)
         if found is None:
-            found = self._compiled[key] = compile_metric(definition, shape)
+            if len(self._compiled) >= _KEPT_COMPILED:
+                self._compiled.clear()
+            found = self._compiled[key] = compile_metric(definition, shape, dialect, self.schema)
         return found
 
     def rows_below(self, definition: Definition) -> tuple[RowsDefinition, ...]:
@@ -152,7 +167,7 @@ def _overlaid(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> Catalog
     return _read(folder, over=_packaged())
 
 
-def _read(folder: Traversable, over: Catalogue | None = None) -> Catalogue:
+def _read(folder: Traversable, over: Catalogue | None = None, schema: Schema | None = None) -> Catalogue:
     """The definitions of a folder; `over` those of a catalogue, which they may replace."""
     found: dict[str, Definition] = {}
     origins: dict[str, Origin] = {}
@@ -161,7 +176,7 @@ def _read(folder: Traversable, over: Catalogue | None = None) -> Catalogue:
         if not file.name.endswith(".yaml"):
             continue
         source = SourceFile(f"{folder.name}/{file.name}", _text(file, folder))
-        for definition in parse_definitions(source):
+        for definition in parse_definitions(source, schema):
             name = definition.name
             if name in found:
                 raise source.error(("metrics", name), f"metric {name!r} is defined twice", f"See {sources[name].name}.")
@@ -174,7 +189,7 @@ def _read(folder: Traversable, over: Catalogue | None = None) -> Catalogue:
     for name, definition in found.items():
         _check_inputs(definition, every, sources[name])
     if over is None:
-        return Catalogue(found.values(), origins)
+        return Catalogue(found.values(), origins, schema)
     _check_what_derives(found, below, sources)
     inherited = {name: origin for name in below if (origin := over.origin(name)) is not None}
     return Catalogue(every.values(), {**inherited, **origins})
@@ -220,8 +235,8 @@ def _check_what_derives(
                 ) from None
 
 
-def parse_definitions(source: SourceFile) -> list[Definition]:
-    """The definitions of one file: a mapping `metrics` from name to fields.
+def parse_definitions(source: SourceFile, schema: Schema | None = None) -> list[Definition]:
+    """The definitions of one file, a mapping `metrics` from name to fields, over the package's views or a schema's.
 
     Raises:
         DefinitionError: the first mistake.
@@ -232,10 +247,11 @@ def parse_definitions(source: SourceFile) -> list[Definition]:
     for key in content:
         if key != "metrics":
             raise source.error((str(key),), f"unknown key {key!r}", "Known: metrics.")
-    return [_definition(source, str(name), fields) for name, fields in content["metrics"].items()]
+    known = schema or canonical()
+    return [_definition(source, known, str(name), fields) for name, fields in content["metrics"].items()]
 
 
-def _definition(source: SourceFile, name: str, fields: Any) -> Definition:
+def _definition(source: SourceFile, schema: Schema, name: str, fields: Any) -> Definition:
     where = ("metrics", name)
     if not isinstance(fields, dict):
         raise source.error(where, f"{name} has no fields", "Indent its fields below it.")
@@ -247,16 +263,16 @@ def _definition(source: SourceFile, name: str, fields: Any) -> Definition:
     definition = source.validate(KINDS[kind], {"name": name, **fields}, where)
     check_rules(definition, source, where)
     if isinstance(definition, RowsDefinition):
-        _check_rows(definition, source, where)
+        _check_rows(definition, schema, source, where)
     return definition
 
 
-def _check_rows(definition: RowsDefinition, source: SourceFile, where: tuple[str, ...]) -> None:
+def _check_rows(definition: RowsDefinition, schema: Schema, source: SourceFile, where: tuple[str, ...]) -> None:
     def at(*field: str) -> _Located:
         return _Located(source, (*where, *field))
 
     with at("base"):
-        known = columns(definition.base)
+        known = schema.columns(definition.base)
     named: dict[tuple[str, ...], str] = {}
     if isinstance(definition, SimpleDefinition | RatioDefinition):
         named[("time",)] = definition.time
@@ -281,7 +297,7 @@ def _check_rows(definition: RowsDefinition, source: SourceFile, where: tuple[str
             raise source.error((*where, *field), message, nearest(column, known))
     for name, path in definition.dimensions.items():
         with at("dimensions", name):
-            resolved = resolve_path(definition.base, path)
+            resolved = schema.resolve_path(definition.base, path)
             if isinstance(definition, CohortDefinition) and resolved.first_column != definition.entity:
                 raise ExpressionError(
                     f"{path!r} isn't a property of {definition.entity}",
@@ -315,15 +331,16 @@ def _check_inputs(definition: Definition, known: dict[str, Definition], source: 
     where = ("metrics", definition.name)
     with _Located(source, (*where, "expression")):
         parse_formula(definition.expression, definition.inputs)
+    for index, rule in enumerate(definition.requires):
+        with _Located(source, (*where, "requires", str(index), "condition")):
+            parse_requirement(rule.condition, definition.inputs)
     for name, item in definition.inputs.items():
         target = known.get(item.metric)
         path = (*where, "inputs", name, "metric")
         if target is None:
             raise source.error(path, f"unknown metric {item.metric!r}", nearest(item.metric, known))
-        if isinstance(target, DerivedDefinition):
-            raise source.error(
-                path, f"{item.metric} is derived itself", "Derive from metrics over rows, so that no circle arises."
-            )
+        if definition.name in _derives_from(target, known):
+            raise source.error(path, f"{item.metric} derives from {definition.name} in turn", "Break the circle.")
         needed: tuple[Grain, ...] = ("month",) if item.window is not None else definition.grains
         for grain in needed:
             if grain not in target.grains:
@@ -333,6 +350,19 @@ def _check_inputs(definition: Definition, known: dict[str, Definition], source: 
             if dimension not in known[item.metric].dimensions:
                 place = (*where, "dimensions", dimension)
                 raise source.error(place, f"input {name} has no dimension {dimension!r}", "All inputs need it.")
+
+
+def _derives_from(definition: Definition, known: Mapping[str, Definition]) -> set[str]:
+    """The name of the definition and of all that it derives from, as far as they are known."""
+    found: set[str] = set()
+    ahead = [definition.name]
+    while ahead:
+        name = ahead.pop()
+        item = known.get(name)
+        if name not in found and isinstance(item, DerivedDefinition):
+            ahead += [below.metric for below in item.inputs.values()]
+        found.add(name)
+    return found
 
 
 class _Located:

@@ -24,7 +24,13 @@ from sophia_kit.metrics.definition import (
     RowsDefinition,
     SimpleDefinition,
 )
-from sophia_kit.metrics.expression import evaluate_formula, parse_formula
+from sophia_kit.metrics.dialects import dialect_of
+from sophia_kit.metrics.expression import (
+    evaluate_formula,
+    parse_formula,
+    parse_requirement,
+    requirement_holds,
+)
 from sophia_kit.metrics.value import Period, Unknown
 from sophia_kit.warehouse import TableFreshness, model_references
 
@@ -104,6 +110,7 @@ class Reader:
         self.statements: list[tuple[str, dict[str, Any]]] = []
         self.views: dict[str, None] = {}
         self._warehouse = warehouse
+        self._dialect = dialect_of(warehouse.dialect)
         self._catalogue = catalogue
         self._calendar = calendar
         self._day = day
@@ -136,10 +143,8 @@ class Reader:
         return self._rows(definition, by, filters, periods)
 
     def _rows(self, definition: RowsDefinition, by: Members, filters: Filters, periods: Sequence[Period]) -> Cells:
-        shape = Shape(by, tuple(name for name, _ in filters))
-        periodic = not isinstance(definition, CohortDefinition)
-        shape = replace(shape, single=periodic and len(periods) == 1)
-        compiled = self._catalogue.compile(definition, shape)
+        shape = self._shape(definition, by, filters, periods)
+        compiled = self._catalogue.compile(definition, shape, self._warehouse.dialect)
         self.views |= dict.fromkeys(compiled.views)
         absent: dict[Period, Cell] = {}
         asked: list[Period] = []
@@ -150,15 +155,16 @@ class Reader:
                 asked.append(period)
         if not asked:
             return Cells({}, absent)
-        if periodic and shape.single != (len(asked) == 1):
-            shape = replace(shape, single=len(asked) == 1)
-            compiled = self._catalogue.compile(definition, shape)
+        if len(asked) < len(periods):
+            shape = self._shape(definition, by, filters, asked)
+            compiled = self._catalogue.compile(definition, shape, self._warehouse.dialect)
         params = self._params(compiled, asked, filters)
         rows = self.run(compiled.sql, params)
         lacking: dict[tuple[date, Members], list[str]] = {}
         if any(row["missing_rates"] for row in rows):
-            named = self._catalogue.compile(definition, replace(shape, named=True))
-            lacking = {_key(row, by): row["missing_rates"] or [] for row in self.run(named.sql, params)}
+            named = self._catalogue.compile(definition, replace(shape, named=True), self._warehouse.dialect)
+            named_rows = self.run(named.sql, params)
+            lacking = {_key(row, by): self._dialect.read_texts(row["missing_rates"]) for row in named_rows}
         by_start = {period.start: period for period in asked}
         found: dict[tuple[Period, Members], Cell] = {}
         for row in rows:
@@ -169,12 +175,20 @@ class Reader:
             self._check_members(definition, filters)
         return Cells(found, absent)
 
+    def _shape(self, definition: RowsDefinition, by: Members, filters: Filters, periods: Sequence[Period]) -> Shape:
+        single = len(periods) == 1 and not isinstance(definition, CohortDefinition)
+        shape = Shape(by, tuple(name for name, _ in filters), single=single)
+        if not self._dialect.expands_lists:
+            return shape
+        return replace(shape, periods=len(periods), members=tuple(len(members) for _, members in filters))
+
     def _derived(
         self, definition: DerivedDefinition, by: Members, filters: Filters, periods: Sequence[Period]
     ) -> Cells:
         inputs = {name: self._input(item, by, filters, periods) for name, item in definition.inputs.items()}
         members = {key for cells in inputs.values() for key in cells.members()}
         formula = parse_formula(definition.expression, definition.inputs)
+        required = [(parse_requirement(rule.condition, definition.inputs), rule) for rule in definition.requires]
 
         def compute(period: Period, key: Members) -> Cell:
             cells = {name: cells.at(period, key) for name, cells in inputs.items()}
@@ -185,6 +199,9 @@ class Reader:
                     return Cell(None, Unknown(cell.unknown.code, f"{label} is unknown: {reason}"))
             values = {name: cell.value for name, cell in cells.items() if cell.value is not None}
             try:
+                for condition, rule in required:
+                    if not requirement_holds(condition, values):
+                        return Cell(None, Unknown("undefined", rule.otherwise))
                 number = evaluate_formula(formula, values)
             except ZeroDivisionError:
                 return Cell(None, Unknown("no_rows", f"{definition.label} has nothing to divide by in {period.label}."))
@@ -205,7 +222,13 @@ class Reader:
                 if (there, key) in cells.found
             }
             return Cells(found, {period: cells.absent[there] for period, there in moved.items()})
-        months = {period: self._calendar.months(self._end(period), item.window) for period in periods}
+        months = {
+            period: tuple(
+                self._calendar.shift(month, item.offset)
+                for month in self._calendar.months(self._end(period), item.window)
+            )
+            for period in periods
+        }
         every = sorted({month for window in months.values() for month in window}, key=lambda month: month.start)
         cells = self.cells(definition, by, filters, every)
         keys = cells.members()
@@ -247,21 +270,20 @@ class Reader:
 
     def _params(self, compiled: Compiled, periods: Sequence[Period], filters: Filters) -> dict[str, Any]:
         ends = [self._end(period) for period in periods]
-        given: dict[str, Any] = {
+        after = [self._calendar.shift(period, 1) for period in periods]
+        days = {"first_day": periods[0].start, "last_day": ends[0]}
+        days |= {"next_start": after[0].start, "next_end": after[0].end_inclusive}
+        lists = {
             "starts": [period.start for period in periods],
             "ends": ends,
-            "first_day": periods[0].start,
-            "last_day": ends[0],
-            "currency": self._warehouse.currency,
+            "openings": [year_before(end) for end in ends],
+            "next_starts": [period.start for period in after],
+            "next_ends": [period.end_inclusive for period in after],
         }
-        if "openings" in compiled.parameters:
-            given["openings"] = [year_before(end) for end in ends]
-        if not compiled.parameters.isdisjoint({"next_starts", "next_start"}):
-            after = [self._calendar.shift(period, 1) for period in periods]
-            given |= {"next_starts": [p.start for p in after], "next_ends": [p.end_inclusive for p in after]}
-            given |= {"next_start": after[0].start, "next_end": after[0].end_inclusive}
-        bound = {name: value for name, value in given.items() if name in compiled.parameters}
-        return bound | {f"filter_{index}": list(members) for index, (_, members) in enumerate(filters)}
+        given: dict[str, Any] = {**days, "currency": self._warehouse.currency}
+        for name, items in (*lists.items(), *((f"filter_{at}", members) for at, (_, members) in enumerate(filters))):
+            given |= self._dialect.bind(name, items)
+        return {name: value for name, value in given.items() if name in compiled.parameters}
 
     def _end(self, period: Period) -> date:
         """The last day that counts: rows after the day asked about don't belong to an unfinished period."""
@@ -282,7 +304,8 @@ class Reader:
 
     def _check_members(self, definition: RowsDefinition, filters: Filters) -> None:
         for dimension, members in filters:
-            known = self._warehouse.query(compile_members(definition, dimension).sql).frame["member"].to_list()
+            members_sql = compile_members(definition, dimension, self._warehouse.dialect, self._catalogue.schema).sql
+            known = self._warehouse.query(members_sql).frame["member"].to_list()
             for member in members:
                 if member not in known:
                     raise UnknownName(dimension, member, known)

@@ -24,6 +24,7 @@ __all__ = [
     "Input",
     "PointInTimeDefinition",
     "RatioDefinition",
+    "Requirement",
     "RowsDefinition",
     "SimpleDefinition",
     "Target",
@@ -93,8 +94,8 @@ class Target(_Part):
 class Input(_Part):
     """A metric that another derives from.
 
-    `offset` counts periods forward. `window` counts whole months up to the period's end; `combine` says what is
-    made of them, and a month without rows makes the result unknown.
+    `offset` counts periods forward; with a window, months. `window` counts whole months up to the period's end;
+    `combine` says what is made of them, and a month without rows makes the result unknown.
     """
 
     metric: Name
@@ -106,9 +107,14 @@ class Input(_Part):
     def _window_combines(self) -> Input:
         if (self.window is None) != (self.combine is None):
             raise ValueError("window and combine belong together")
-        if self.window is not None and self.offset:
-            raise ValueError("a window has no offset")
         return self
+
+
+class Requirement(_Part):
+    """A comparison of inputs without which a formula has no meaning, and what to tell a reader then."""
+
+    condition: Text
+    otherwise: Text
 
 
 def _known(expected: object) -> object:
@@ -154,7 +160,7 @@ class Definition(_Part):
     source: Text
     owner: Text
     kind: str
-    unit: Literal["money", "ratio", "count", "fte", "multiple"]
+    unit: Literal["money", "ratio", "count", "fte", "multiple", "points", "score", "days", "months", "milliseconds"]
     format: Format
     higher_is_better: bool | None
     additive: Additivity
@@ -202,29 +208,39 @@ class RatioDefinition(RowsDefinition):
 
 
 class PointInTimeDefinition(RowsDefinition):
-    """An aggregate over the rows in force on the period's last day."""
+    """An aggregate over the rows in force on the period's last day.
+
+    `movements`: metrics of a month, each with a factor, that sum to the balance's change over that month.
+    """
 
     kind: Literal["point_in_time"]
     valid: Validity
     expression: Text
+    movements: dict[Name, int] = {}
 
 
 class CohortDefinition(RowsDefinition):
-    """What those who had a balance `lookback_months` ago have now, over what they had then."""
+    """What became of those who had a balance `lookback_months` ago, over what they had then.
+
+    `measure`: `net` is what they have now, `gross` the same with no entity counted for more than it had then, `lost`
+    the share of the entities that have nothing now.
+    """
 
     kind: Literal["cohort"]
     valid: Validity
     entity: Name
     amount: Name
     lookback_months: Literal[12]
+    measure: Literal["net", "gross", "lost"] = "net"
 
 
 class DerivedDefinition(Definition):
-    """Arithmetic over other metrics."""
+    """Arithmetic over other metrics. Where one of `requires` doesn't hold, the value is unknown."""
 
     kind: Literal["derived"]
     inputs: Annotated[dict[Name, Input], Field(min_length=1)]
     expression: Text
+    requires: tuple[Requirement, ...] = ()
 
 
 KINDS: dict[str, type[Definition]] = {

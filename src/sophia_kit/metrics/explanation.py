@@ -131,16 +131,21 @@ def formula(definition: Definition) -> str:
     """The computation in one line."""
     if isinstance(definition, DerivedDefinition):
         inputs = ", ".join(f"{name} = {_input(item)}" for name, item in definition.inputs.items())
-        return f"{definition.expression} where {inputs}"
+        needed = "".join(f"; unknown unless {rule.condition}" for rule in definition.requires)
+        return f"{definition.expression} where {inputs}{needed}"
     assert isinstance(definition, RowsDefinition)
     if isinstance(definition, RatioDefinition):
         core = f"{_aggregate(definition.numerator)} / {_aggregate(definition.denominator)}"
         time = f"{definition.time} in the period"
     elif isinstance(definition, CohortDefinition):
-        core = (
-            f"sum({definition.amount}) now / sum({definition.amount}) {definition.lookback_months} months ago, "
-            f"of each {definition.entity} that had some then"
-        )
+        then = f"{definition.lookback_months} months ago"
+        core = {
+            "net": f"sum({definition.amount}) now / sum({definition.amount}) {then}, of each {definition.entity} that "
+            "had some then",
+            "gross": f"sum({definition.amount}) now, each {definition.entity} for at most what it had {then}, / "
+            f"sum({definition.amount}) {then}",
+            "lost": f"share of each {definition.entity} that had {definition.amount} {then} and has none now",
+        }[definition.measure]
         time = f"in force from {definition.valid.from_} to {definition.valid.to}"
     elif isinstance(definition, PointInTimeDefinition):
         core = definition.expression
@@ -160,7 +165,8 @@ def _aggregate(part: Aggregate) -> str:
 
 def _input(item: Input) -> str:
     if item.window is not None:
-        return f"{item.combine} of {item.metric} over {item.window} months"
+        earlier = f", {-item.offset} months before" if item.offset < 0 else ""
+        return f"{item.combine} of {item.metric} over {item.window} months{earlier}"
     if item.offset == 1:
         return f"{item.metric} of the next period"
     return item.metric if not item.offset else f"{item.metric} {item.offset} periods on"

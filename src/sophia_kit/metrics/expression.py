@@ -2,13 +2,16 @@
 
 An aggregate expression combines `sum`, `count`, `count(DISTINCT ...)`, `avg`, `min` and `max`, each with a
 `FILTER (WHERE ...)` of its own where wanted. A condition compares columns and literals. A formula, for derived
-metrics, is arithmetic over names. Whatever isn't listed here is refused.
+metrics, is arithmetic over names, with `abs`; a requirement compares such formulas. Whatever isn't listed here is
+refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -16,7 +19,15 @@ from sqlglot.errors import SqlglotError
 
 from sophia_kit.core.suggest import nearest
 
-__all__ = ["ExpressionError", "evaluate_formula", "parse_aggregate", "parse_condition", "parse_formula"]
+__all__ = [
+    "ExpressionError",
+    "evaluate_formula",
+    "parse_aggregate",
+    "parse_condition",
+    "parse_formula",
+    "parse_requirement",
+    "requirement_holds",
+]
 
 _AGGREGATES: tuple[type[exp.Expression], ...] = (exp.Sum, exp.Count, exp.Avg, exp.Min, exp.Max)
 _ARITHMETIC: tuple[type[exp.Expression], ...] = (
@@ -27,8 +38,14 @@ _SCALAR: tuple[type[exp.Expression], ...] = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.And, exp.Or, exp.Not, exp.In, exp.Between, exp.Is,
     exp.Null, exp.Boolean, exp.Case, exp.If, exp.Coalesce, exp.Nullif,
 )  # fmt: skip
+_COMPARISONS: dict[type[exp.Expression], Callable[[Fraction, Fraction], bool]] = {
+    exp.EQ: operator.eq, exp.NEQ: operator.ne, exp.GT: operator.gt, exp.GTE: operator.ge, exp.LT: operator.lt,
+    exp.LTE: operator.le,
+}  # fmt: skip
+_FORMULA: tuple[type[exp.Expression], ...] = (*_ARITHMETIC, exp.Abs)
 _AROUND_AGGREGATES: tuple[type[exp.Expression], ...] = (exp.Filter, exp.Where, exp.Distinct, exp.Star)
 FUNCTIONS = ("sum", "count", "avg", "min", "max", "coalesce", "nullif")
+FORMULA_FUNCTIONS = ("abs",)
 
 
 class ExpressionError(ValueError):
@@ -73,9 +90,29 @@ def parse_condition(text: str, columns: Iterable[str]) -> exp.Expression:
 def parse_formula(text: str, names: Iterable[str]) -> exp.Expression:
     """Arithmetic over `names`."""
     tree = _parse(text)
-    _check(tree, _ARITHMETIC)
+    _check(tree, _FORMULA, FORMULA_FUNCTIONS)
     _check_columns(tree, names, kind="input")
     return tree
+
+
+def parse_requirement(text: str, names: Iterable[str]) -> exp.Expression:
+    """A comparison of two formulas over `names`."""
+    tree = _parse(text)
+    if type(tree) not in _COMPARISONS:
+        raise ExpressionError(f"{text!r} compares nothing", "Say e.g. churn > 0.")
+    for side in (tree.this, tree.expression):
+        _check(side, _FORMULA, FORMULA_FUNCTIONS)
+    _check_columns(tree, names, kind="input")
+    return tree
+
+
+def requirement_holds(tree: exp.Expression, values: Mapping[str, Fraction]) -> bool:
+    """Whether the comparison holds.
+
+    Raises:
+        ZeroDivisionError: one of its sides divides by zero.
+    """
+    return _COMPARISONS[type(tree)](evaluate_formula(tree.this, values), evaluate_formula(tree.expression, values))
 
 
 def evaluate_formula(tree: exp.Expression, values: Mapping[str, Fraction]) -> Fraction:
@@ -92,6 +129,8 @@ def evaluate_formula(tree: exp.Expression, values: Mapping[str, Fraction]) -> Fr
         return evaluate_formula(tree.this, values)
     if isinstance(tree, exp.Neg):
         return -evaluate_formula(tree.this, values)
+    if isinstance(tree, exp.Abs):
+        return abs(evaluate_formula(tree.this, values))
     left, right = evaluate_formula(tree.this, values), evaluate_formula(tree.expression, values)
     if isinstance(tree, exp.Add):
         return left + right
@@ -102,7 +141,9 @@ def evaluate_formula(tree: exp.Expression, values: Mapping[str, Fraction]) -> Fr
     return left / right
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> exp.Expression:
+    """The tree of a text, parsed once. Who changes it copies it before."""
     try:
         tree = sqlglot.parse_one(text, dialect="duckdb")
     except SqlglotError as error:
@@ -112,13 +153,15 @@ def _parse(text: str) -> exp.Expression:
     return tree
 
 
-def _check(tree: exp.Expression, allowed: tuple[type[exp.Expression], ...]) -> None:
+def _check(
+    tree: exp.Expression, allowed: tuple[type[exp.Expression], ...], functions: tuple[str, ...] = FUNCTIONS
+) -> None:
     for node in tree.walk():
         if isinstance(node, allowed):
             continue
         if isinstance(node, exp.Func):
             name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-            raise ExpressionError(f"function {name!r} isn't permitted", nearest(name, FUNCTIONS))
+            raise ExpressionError(f"function {name!r} isn't permitted", nearest(name, functions))
         raise ExpressionError(
             f"{node.sql('duckdb')!r} isn't permitted ({type(node).__name__.lower()})",
             "docs/metrics.md lists what an expression may hold.",

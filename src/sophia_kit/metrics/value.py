@@ -11,6 +11,7 @@ from sophia_kit.core.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
     from sophia_kit.metrics.query import MetricQuery
 
@@ -32,7 +33,7 @@ __all__ = [
 
 Grain = Literal["day", "week", "month", "quarter", "year"]
 ComparisonKind = Literal["prior_period", "prior_year", "target"]
-Format = Literal["money", "percent", "count", "decimal", "multiple"]
+Format = Literal["money", "percent", "count", "decimal", "multiple", "score", "days", "months", "milliseconds"]
 UnknownCode = Literal[
     "not_loaded",
     "before_data",
@@ -43,6 +44,8 @@ UnknownCode = Literal[
     "no_snapshot_at",
     "no_target",
     "unfinished",
+    "undefined",
+    "not_additive",
 ]
 
 NOT_SET = "(not set)"
@@ -58,7 +61,8 @@ class Unknown:
             first row; `not_covered` the period lies after the last load; `no_rows` nothing to divide by;
             `missing_rate` an amount can't be converted; `missing_month` a month of a trailing window has no
             rows; `no_snapshot_at` older than the oldest snapshot kept; `no_target` nothing was planned;
-            `unfinished` the period has to end first.
+            `unfinished` the period has to end first; `undefined` the formula has no meaning for these numbers;
+            `not_additive` a change isn't the sum of such parts.
         reason: one sentence for a reader.
     """
 
@@ -207,6 +211,11 @@ class MetricValue:
         """The comparison of that kind, or None when it wasn't asked for."""
         return next((item for item in self.comparisons if item.kind == kind), None)
 
+    def _repr_html_(self) -> str:
+        from sophia_kit.metrics.markup import value_markup
+
+        return value_markup(self)
+
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
@@ -232,40 +241,41 @@ class MetricResult:
             )
         return self.values[0]
 
+    @property
+    def provenance(self) -> Provenance:
+        """Where the values come from; they come from one place."""
+        return self.values[0].provenance
+
     def frame(self) -> pl.DataFrame:
-        """The values as a frame.
+        """The values as a frame; `frame.sophia.provenance` says where they come from.
 
         Columns: period_start, period_end (Date), complete (Boolean), one column (String) for each dimension,
-        value (Decimal), unit, unknown_code, unknown_reason, freshness (String), then for each comparison
-        `<kind>_base`, `<kind>_absolute`, `<kind>_relative` (Decimal) and `<kind>_good` (Boolean).
+        value (Decimal with 10 places), unit (String), unknown_code (Enum), unknown_reason (String), freshness (Enum),
+        failed_checks (String, names joined by commas), then for each comparison `<kind>_base`, `<kind>_absolute`,
+        `<kind>_relative` (Decimal) and `<kind>_good` (Boolean). Where value is null, unknown_code isn't, and the other way round.
         """
-        import polars as pl
+        from sophia_kit.metrics.frame import frame_of
 
-        number = pl.Decimal(38, 10)
-        schema: dict[str, Any] = {"period_start": pl.Date, "period_end": pl.Date, "complete": pl.Boolean}
-        schema |= dict.fromkeys(self.query.by, pl.String)
-        schema |= {"value": number, "unit": pl.String, "unknown_code": pl.String}
-        schema |= {"unknown_reason": pl.String, "freshness": pl.String}
-        for kind in self.query.compare:
-            schema |= {f"{kind}_{part}": number for part in ("base", "absolute", "relative")}
-            schema[f"{kind}_good"] = pl.Boolean
-        return pl.DataFrame([_row(value, len(self.query.by)) for value in self.values], schema=schema, orient="row")
+        return frame_of(self)
 
+    def arrow(self) -> pa.Table:
+        """The same as an Arrow table; its schema carries `metadata()`."""
+        from sophia_kit.metrics.frame import arrow_of
 
-def _row(value: MetricValue, dimensions: int) -> tuple[Any, ...]:
-    cells: list[Any] = [value.period.start, value.period.end_inclusive, value.period.complete]
-    # A metric that is unknown altogether has no members to name.
-    cells += [member for _, member in value.members] or [None] * dimensions
-    unknown = value.unknown
-    cells += [_cell(value.value), value.unit]
-    cells += [unknown.code if unknown else None, unknown.reason if unknown else None, value.freshness.status]
-    for item in value.comparisons:
-        cells += [_cell(item.base), _cell(item.absolute), _cell(item.relative), item.good]
-    return tuple(cells)
+        return arrow_of(self)
 
+    def metadata(self) -> dict[str, str]:
+        """What was asked and where the answer comes from: JSON below the key `sophia_kit`.
 
-_SCALE = Decimal("1e-10")
+        It holds metric, label, unit, day, grain, by, filters, known_at, demo, freshness, failed_checks,
+        snapshot_id, definition_digest, own_definitions, tables, source_systems, sql and params. For files too:
+        `result.frame().write_parquet(path, metadata=result.metadata())`.
+        """
+        from sophia_kit.metrics.frame import metadata_of
 
+        return metadata_of(self)
 
-def _cell(number: Decimal | None) -> Decimal | None:
-    return None if number is None else number.quantize(_SCALE)
+    def _repr_html_(self) -> str:
+        from sophia_kit.metrics.markup import result_markup
+
+        return result_markup(self)
