@@ -26,6 +26,7 @@ from sophia_kit.core.errors import JobFailed
 if TYPE_CHECKING:
     from sophia_kit.cli.progress import RunProgress
     from sophia_kit.core.settings import SalesforceSettings, Settings
+    from sophia_kit.ingest import ProgressEvent
 
 __all__ = ["demo_command"]
 
@@ -66,13 +67,14 @@ def demo_command(
     with RunProgress(console(stderr=True)) as progress, _sandbox(settings, today, scale, progress) as sandbox:
         from sophia_kit.jobs import run_job
 
-        def stage(name: str) -> None:
-            if name == "notebook":
+        def loading(event: ProgressEvent) -> None:
+            if event.source == "landing":
                 # What the vendor had is loaded; its memory is wanted elsewhere.
                 sandbox.stop()
-            progress.stage(name)
+            progress.load(event)
 
-        done = run_job(sandbox.settings, "daily_bi", {"day": today.isoformat()}, stage=stage, progress=progress.load)
+        arguments = {"day": today.isoformat()}
+        done = run_job(sandbox.settings, "daily_bi", arguments, stage=progress.stage, progress=loading)
     print_run(settings, done, elapsed_s=time.monotonic() - began)
     out.print("The brief opens in any browser, without a network.")
 
@@ -90,6 +92,8 @@ class _Sandbox:
 
 
 def _stop(server: subprocess.Popen[str]) -> None:
+    if server.poll() is not None:
+        return
     server.terminate()
     try:
         server.wait(timeout=5)

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 from sophia_kit.core.errors import JobFailed
 from sophia_kit.core.files import make_folder, storage_errors
 from sophia_kit.core.settings import Settings
+from sophia_kit.jobs import starter
 
-__all__ = ["ProcessEnd", "run_notebook"]
+__all__ = ["NotebookProcess", "ProcessEnd"]
 
 _GRACE_S = 5.0
 _ERROR_LINES = 12
@@ -30,41 +33,75 @@ class ProcessEnd:
     last_words: str
 
 
-def run_notebook(
-    settings: Settings, notebook: Path, arguments: Sequence[str], *, run_dir: Path, run_id: str, time_limit_s: float
-) -> ProcessEnd:
-    """Run `notebook` as a script in a process of its own; its output goes to `output.log` in `run_dir`.
+class NotebookProcess:
+    """A notebook as a script in a process of its own; its output goes to `output.log` in `run_dir`.
 
-    When this process is interrupted, or the time limit passes, the notebook and its children are terminated.
+    Entering the context starts the process, which imports what the notebook needs and waits for `run`. Leaving it ends
+    the process and its children, whatever they are at.
 
     Raises:
-        JobFailed: it took longer than `time_limit_s`.
         StorageError: the run's folder can't be written.
     """
-    make_folder(run_dir)
-    log = run_dir / "output.log"
-    began = time.monotonic()
-    with storage_errors(log), log.open("wb") as output:
-        process = subprocess.Popen(  # the arguments are ours: an interpreter, a notebook of the project, options
-            [sys.executable, str(notebook), *arguments],
-            cwd=settings.root,
-            env=_environment(settings, run_dir, run_id),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+
+    def __init__(
+        self, settings: Settings, notebook: Path, arguments: Sequence[str], *, run_dir: Path, run_id: str
+    ) -> None:
+        self._notebook = notebook
+        self._log = run_dir / "output.log"
+        self._command = [sys.executable, starter.__file__, str(notebook), *arguments]
+        self._root = settings.root
+        self._environment = _environment(settings, run_dir, run_id)
+        self._began = False
+
+    def __enter__(self) -> NotebookProcess:
+        make_folder(self._log.parent)
+        with storage_errors(self._log), self._log.open("wb") as output:
+            self._process = (
+                subprocess.Popen(  # the arguments are ours: an interpreter, a notebook of the project, options
+                    self._command,
+                    cwd=self._root,
+                    env=self._environment,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _end(self._process)
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        if not self._began:
+            with suppress(OSError):
+                self._log.unlink()
+                self._log.parent.rmdir()
+
+    def run(self, time_limit_s: float) -> ProcessEnd:
+        """Let the notebook run to its end. Its time begins now.
+
+        Raises:
+            JobFailed: it took longer than `time_limit_s`.
+        """
+        self._began = True
+        began = time.monotonic()
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(starter.GO)
+            self._process.stdin.flush()
         try:
-            code = process.wait(timeout=time_limit_s)
+            code = self._process.wait(timeout=time_limit_s)
         except subprocess.TimeoutExpired:
-            _end(process)
+            _end(self._process)
             raise JobFailed(
-                f"{notebook.name} took longer than its limit of {time_limit_s:g} s and was ended.",
+                f"{self._notebook.name} took longer than its limit of {time_limit_s:g} s and was ended.",
                 hint="Raise time_limit_s of the job in sophia.toml, or ask for less.",
             ) from None
-        finally:
-            _end(process)
-    return ProcessEnd(code, time.monotonic() - began, _tail(log))
+        return ProcessEnd(code, time.monotonic() - began, _tail(self._log))
 
 
 def _environment(settings: Settings, run_dir: Path, run_id: str) -> dict[str, str]:

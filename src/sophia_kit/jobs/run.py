@@ -26,7 +26,7 @@ from sophia_kit.jobs.evidence import (
     seal_snapshot,
 )
 from sophia_kit.jobs.inputs import code_state, file_digest, file_subject
-from sophia_kit.jobs.process import run_notebook
+from sophia_kit.jobs.process import NotebookProcess
 from sophia_kit.jobs.registry import Job, find_job
 from sophia_kit.proofs import (
     ClockReading,
@@ -182,18 +182,18 @@ def _work(
 ) -> None:
     record.code = code_state(settings.root)
     store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
-    if load:
-        stage("load")
-        record.load = run_ingest(settings, state, store, settings.clock(), progress=progress, run_id=run_id)
-    snapshot = store.current()
-    stage("notebook")
     options = [part for option, value in sorted(arguments.items()) for part in (f"--{option}", value)]
-    with ThreadPoolExecutor(1, "digest") as pool:
-        sealing = pool.submit(seal_snapshot, snapshot, settings)
-        end = run_notebook(
-            settings, job.notebook, options, run_dir=run_dir, run_id=run_id, time_limit_s=job.time_limit_s
-        )
-        record.seal = sealing.result()
+    # The notebook's imports take seconds of one core: they happen while the load waits for its sources.
+    with NotebookProcess(settings, job.notebook, options, run_dir=run_dir, run_id=run_id) as notebook:
+        if load:
+            stage("load")
+            record.load = run_ingest(settings, state, store, settings.clock(), progress=progress, run_id=run_id)
+        snapshot = store.current()
+        stage("notebook")
+        with ThreadPoolExecutor(1, "digest") as pool:
+            sealing = pool.submit(seal_snapshot, snapshot, settings)
+            end = notebook.run(job.time_limit_s)
+            record.seal = sealing.result()
     if end.exit_code != 0:
         raise JobFailed(
             f"The notebook of {job.name} ended with {end.exit_code}: {end.last_words}",
