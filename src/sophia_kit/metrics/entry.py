@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sophia_kit.core.settings import Settings
     from sophia_kit.warehouse import Engine, Snapshot, Warehouse
 
-__all__ = ["explain", "metric"]
+__all__ = ["current_engine", "explain", "metric"]
 
 _KEPT_OPEN = 2
 _open: OrderedDict[Path, Warehouse] = OrderedDict()
@@ -115,6 +115,17 @@ def explain(
             snapshot = None
         warehouse = _opened(snapshot, settings) if snapshot else None
     return explain_metric(catalogue, name, settings.clock(), warehouse, demo=settings.demo)
+
+
+def current_engine(settings: Settings) -> Engine:
+    """What `metric` asks when it is given no warehouse: the current snapshot, opened once.
+
+    Raises:
+        NoSnapshot: nothing was loaded yet.
+    """
+    snapshot = _snapshot(settings, None)
+    assert snapshot is not None
+    return _opened(snapshot, settings)
 
 
 def _settings(settings: Settings | None) -> Settings:
