@@ -251,8 +251,9 @@ class MetricResult:
 
         Columns: period_start, period_end (Date), complete (Boolean), one column (String) for each dimension,
         value (Decimal with 10 places), unit (String), unknown_code (Enum), unknown_reason (String), freshness (Enum),
-        failed_checks (String, names joined by commas), then for each comparison `<kind>_base`, `<kind>_absolute`,
-        `<kind>_relative` (Decimal) and `<kind>_good` (Boolean). Where value is null, unknown_code isn't, and the other way round.
+        failed_checks (String: checks of the data that failed or couldn't run, joined by commas), then for each
+        comparison `<kind>_base`, `<kind>_absolute`, `<kind>_relative` (Decimal) and `<kind>_good` (Boolean). Exactly
+        one of value and unknown_code is null.
         """
         from sophia_kit.metrics.frame import frame_of
 
