@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sophia_kit.proofs.merkle import (
     EMPTY_ROOT,
     MerkleTree,
+    Peaks,
     fold_peaks,
     leaf_hash,
     node_hash,
-    perfect_peaks,
     verify_consistency,
     verify_inclusion,
 )
@@ -226,7 +226,7 @@ class TestAgainstTheDefinition:
     @settings(deadline=None)
     @given(st.lists(st.binary(max_size=4), max_size=300))
     def test_peaks_fold_to_the_root(self, leaves: list[bytes]) -> None:
-        assert fold_peaks(perfect_peaks([leaf_hash(leaf) for leaf in leaves])) == mth(leaves)
+        assert fold_peaks(Peaks(leaf_hash(leaf) for leaf in leaves).roots) == mth(leaves)
 
 
 class TestFalseProofsFail:

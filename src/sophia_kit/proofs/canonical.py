@@ -22,22 +22,35 @@ def canonical_json(value: Any) -> bytes:
         rfc8785.CanonicalizationError: a value that JSON can't carry exactly.
     """
     try:
-        if not _plain(value):
-            return rfc8785.dumps(value)
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        if _plain(text, value):
+            return text.encode()
+    except (TypeError, ValueError):
+        pass  # rfc8785 says what is wrong with it
+    try:
+        return rfc8785.dumps(value)
     except UnicodeEncodeError:
         raise rfc8785.CanonicalizationError("a text holds half a surrogate pair") from None
 
 
-def _plain(value: Any) -> bool:
-    """Whether the value is made of text, exact integers, truth values and nothing, under ASCII keys."""
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return True
-    if kind is int:
-        return bool(-_EXACT <= value <= _EXACT)
-    if kind is dict:
-        return all(type(key) is str and key.isascii() and _plain(inner) for key, inner in value.items())
-    if kind is list:
-        return all(map(_plain, value))
-    return False
+def _plain(text: str, value: Any) -> bool:
+    """Whether `value`, written as `text`, is text, exact integers, truth values and nothing, under ASCII keys."""
+    read = json.loads(text, parse_float=_inexact, parse_int=_exact, parse_constant=_inexact)
+    return bool(read == value) and (text.isascii() or _ascii_keys(read))
+
+
+def _inexact(number: str) -> int:
+    raise ValueError(f"{number} has more than one form")
+
+
+def _exact(number: str) -> int:
+    exact = int(number)
+    if not -_EXACT <= exact <= _EXACT:
+        raise ValueError(f"{number} isn't exact everywhere")
+    return exact
+
+
+def _ascii_keys(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(key.isascii() and _ascii_keys(inner) for key, inner in value.items())
+    return not isinstance(value, list) or all(map(_ascii_keys, value))

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from sophia_kit.proofs.keys import PublicKey
-from sophia_kit.proofs.merkle import MerkleTree, perfect_peaks
+from sophia_kit.proofs.merkle import MerkleTree, Peaks
 from sophia_kit.proofs.note import Checkpoint, split_notes
 from sophia_kit.proofs.report import Finding
 from sophia_kit.proofs.tiles import WIDTH, LogDamaged, LogFolder, encode_hash
@@ -104,7 +104,7 @@ class LogCheck:
         hashes = [self.tree.leaf(index) for index in range(len(self.tree))]
         for level in count(1):
             hashes = [
-                perfect_peaks(hashes[start : start + WIDTH])[0] for start in range(0, len(hashes) - WIDTH + 1, WIDTH)
+                Peaks(hashes[start : start + WIDTH]).roots[0] for start in range(0, len(hashes) - WIDTH + 1, WIDTH)
             ]
             if not hashes:
                 return

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "EMPTY_ROOT",
     "MerkleTree",
+    "Peaks",
     "fold_peaks",
     "leaf_hash",
     "node_hash",
-    "perfect_peaks",
     "verify_consistency",
     "verify_inclusion",
 ]
@@ -32,18 +32,33 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def perfect_peaks(hashes: Sequence[bytes]) -> list[bytes]:
-    """The roots of the perfect subtrees that `hashes` (of equally high subtrees) split into, largest first."""
-    peaks: list[bytes] = []
-    start = 0
-    while start < len(hashes):
-        width = 1 << ((len(hashes) - start).bit_length() - 1)
-        level = list(hashes[start : start + width])
-        while len(level) > 1:
-            level = [node_hash(level[i], level[i + 1]) for i in range(0, len(level), 2)]
-        peaks.append(level[0])
-        start += width
-    return peaks
+class Peaks:
+    """The roots of the perfect subtrees that hashes of equally high subtrees, added in order, split into.
+
+    Attributes:
+        count: how many hashes were added.
+    """
+
+    def __init__(self, hashes: Iterable[bytes] = ()) -> None:
+        self.count = 0
+        self._roots: list[bytes] = []
+        for value in hashes:
+            self.add(value)
+
+    def add(self, value: bytes) -> None:
+        """Take in the next hash."""
+        # As when one is added to a binary number: each bit that carries joins two subtrees of the same width.
+        carry = self.count
+        while carry & 1:
+            value = node_hash(self._roots.pop(), value)
+            carry >>= 1
+        self._roots.append(value)
+        self.count += 1
+
+    @property
+    def roots(self) -> tuple[bytes, ...]:
+        """Largest subtree first."""
+        return tuple(self._roots)
 
 
 def fold_peaks(peaks: Sequence[bytes]) -> bytes:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sophia_kit.proofs.durable import Line
-from sophia_kit.proofs.merkle import EMPTY_ROOT, fold_peaks, perfect_peaks
+from sophia_kit.proofs.merkle import EMPTY_ROOT, Peaks, fold_peaks
 from sophia_kit.proofs.note import NoteError, decode_hash, split_notes
 
 __all__ = ["WIDTH", "LogDamaged", "LogFolder", "RightEdge", "encode_hash"]
@@ -93,7 +93,7 @@ class RightEdge:
     def __init__(self, log: LogFolder, size: int) -> None:
         self._log = log
         self.size = size
-        self._levels: list[list[bytes]] = []
+        self._levels: list[Peaks] = []
         level = 0
         while count := size >> (8 * level):
             width = count % WIDTH
@@ -101,14 +101,14 @@ class RightEdge:
             if len(hashes) < width:
                 path = log.shown(log.tile(level, count // WIDTH))
                 raise LogDamaged(f"{path} has {len(hashes)} hashes, the checkpoint's size {size} demands {width}")
-            self._levels.append(hashes)
+            self._levels.append(Peaks(hashes))
             level += 1
 
     def root(self) -> bytes:
         """The root of the whole log."""
         if not self.size:
             return EMPTY_ROOT
-        return fold_peaks([peak for level in reversed(self._levels) for peak in perfect_peaks(level)])
+        return fold_peaks([peak for level in reversed(self._levels) for peak in level.roots])
 
     def add(self, leaf: bytes) -> list[Line]:
         """Take an entry in, and return the lines to write."""
@@ -116,16 +116,16 @@ class RightEdge:
         level, value = 0, leaf
         while True:
             if level == len(self._levels):
-                self._levels.append([])
-            hashes = self._levels[level]
+                self._levels.append(Peaks())
+            peaks = self._levels[level]
             number = (self.size >> (8 * level)) // WIDTH
             content = f"{encode_hash(value)}\n".encode()
-            lines.append(Line(self._log.tile(level, number), len(hashes) * _LINE, content))
-            hashes.append(value)
-            if len(hashes) < WIDTH:
+            lines.append(Line(self._log.tile(level, number), peaks.count * _LINE, content))
+            peaks.add(value)
+            if peaks.count < WIDTH:
                 break
-            (value,) = perfect_peaks(hashes)
-            self._levels[level] = []
+            (value,) = peaks.roots
+            self._levels[level] = Peaks()
             level += 1
         self.size += 1
         return lines
