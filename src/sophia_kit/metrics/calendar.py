@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sophia_kit.core.settings import CompanySettings
 from sophia_kit.metrics.value import Grain, Period
 
-__all__ = ["Calendar", "day_is_over", "year_before"]
+__all__ = ["Calendar", "day_is_over", "months_before", "year_before"]
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
@@ -65,9 +65,19 @@ class Calendar:
 
 def year_before(day: date) -> date:
     """The same date a year earlier; the last day of a month stays the last day of the month."""
-    if (day + timedelta(days=1)).day == 1:
-        return day.replace(year=day.year - 1, day=1) + _to_month_end(day.replace(year=day.year - 1, day=1))
-    return _same_date(day, -1)
+    return months_before(day, 12)
+
+
+def months_before(day: date, count: int) -> date:
+    """The same date so many months earlier, or the last day of that month where it has none.
+
+    The last day of a month stays the last day of a month: 30 April and 29 February both come from 31 May.
+    """
+    index = day.year * 12 + day.month - 1 - count
+    last = _months("month", index).end_inclusive
+    if (day + timedelta(days=1)).day == 1 or day.day > last.day:
+        return last
+    return last.replace(day=day.day)
 
 
 def day_is_over(day: date, moment: datetime, time_zone: str) -> bool:
@@ -90,8 +100,3 @@ def _same_date(day: date, years: int) -> date:
         return day.replace(year=day.year + years)
     except ValueError:
         return day.replace(year=day.year + years, day=28)
-
-
-def _to_month_end(first: date) -> timedelta:
-    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return after - first - timedelta(days=1)

@@ -10,35 +10,15 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from sqlglot import exp
-
 from sophia_kit.core.errors import DefinitionError, UnknownName
 from sophia_kit.core.source_file import SourceFile
 from sophia_kit.core.suggest import nearest
 from sophia_kit.metrics.alerts.check import check_rules
-from sophia_kit.metrics.compile import PERIOD_NAMES, Compiled, Shape, compile_metric
-from sophia_kit.metrics.definition import (
-    KINDS,
-    Aggregate,
-    CohortDefinition,
-    Conversion,
-    Definition,
-    DerivedDefinition,
-    PointInTimeDefinition,
-    RatioDefinition,
-    RowsDefinition,
-    SimpleDefinition,
-)
-from sophia_kit.metrics.expression import (
-    ExpressionError,
-    parse_aggregate,
-    parse_condition,
-    parse_formula,
-    parse_requirement,
-)
+from sophia_kit.metrics.compile import Compiled, Shape, compile_metric
+from sophia_kit.metrics.definition import KINDS, Definition, DerivedDefinition, RowsDefinition
 from sophia_kit.metrics.origin import Origin
 from sophia_kit.metrics.schema import Schema, canonical
-from sophia_kit.metrics.value import Grain
+from sophia_kit.metrics.validation import check_inputs, check_rows, derives_from
 from sophia_kit.warehouse import Dialect
 
 _KEPT_COMPILED = 4096
@@ -114,7 +94,7 @@ class Catalogue:
 
     def own_definitions(self, definition: Definition) -> tuple[str, ...]:
         """Which of the definition and those it derives from are the project's own, and where; see `Provenance`."""
-        names = sorted(_derives_from(definition, self._definitions), key=lambda name: (name != definition.name, name))
+        names = sorted(derives_from(definition, self._definitions), key=lambda name: (name != definition.name, name))
         found = {name: self._origins[name] for name in names if name in self._origins and self._origins[name].own}
         return tuple(
             f"{name} ({origin})" if origin.overrides is None else f"{name} ({origin}, overrides {origin.overrides})"
@@ -187,7 +167,7 @@ def _read(folder: Traversable, over: Catalogue | None = None, schema: Schema | N
     below = {} if over is None else {item.name: item for item in over}
     every = {**below, **found}
     for name, definition in found.items():
-        _check_inputs(definition, every, sources[name])
+        check_inputs(definition, every, sources[name])
     if over is None:
         return Catalogue(found.values(), origins, schema)
     _check_what_derives(found, below, sources)
@@ -226,7 +206,7 @@ def _check_what_derives(
             continue
         for name in {item.metric for item in definition.inputs.values()} & found.keys():
             try:
-                _check_inputs(definition, {**below, name: found[name]}, sources[name])
+                check_inputs(definition, {**below, name: found[name]}, sources[name])
             except DefinitionError as error:
                 problem = error.message.split(": ", 1)[1]
                 hint = f"Keep what {definition.name} needs, or override it too."
@@ -263,117 +243,5 @@ def _definition(source: SourceFile, schema: Schema, name: str, fields: Any) -> D
     definition = source.validate(KINDS[kind], {"name": name, **fields}, where)
     check_rules(definition, source, where)
     if isinstance(definition, RowsDefinition):
-        _check_rows(definition, schema, source, where)
+        check_rows(definition, schema, source, where)
     return definition
-
-
-def _check_rows(definition: RowsDefinition, schema: Schema, source: SourceFile, where: tuple[str, ...]) -> None:
-    def at(*field: str) -> _Located:
-        return _Located(source, (*where, *field))
-
-    with at("base"):
-        known = schema.columns(definition.base)
-    named: dict[tuple[str, ...], str] = {}
-    if isinstance(definition, SimpleDefinition | RatioDefinition):
-        named[("time",)] = definition.time
-    if isinstance(definition, PointInTimeDefinition | CohortDefinition):
-        named |= {("valid", "from"): definition.valid.from_, ("valid", "to"): definition.valid.to}
-    if isinstance(definition, CohortDefinition):
-        named |= {("entity",): definition.entity, ("amount",): definition.amount}
-    rule = definition.currency
-    balance = isinstance(definition, PointInTimeDefinition | CohortDefinition)
-    if isinstance(rule, Conversion):
-        named |= {("currency", "code"): rule.code}
-        named |= {("currency", "amounts", str(index)): name for index, name in enumerate(rule.amounts)}
-        if not (balance and rule.day == "period_end"):
-            named |= {("currency", "day"): rule.day}
-    elif rule is not None:
-        named |= {("currency", "missing_rate"): rule.missing_rate}
-    if rule is None and definition.unit == "money":
-        raise source.error((*where, "unit"), "money without a currency rule", "Add currency: {amounts, code, day}.")
-    for field, column in named.items():
-        if column not in known:
-            message = f"unknown column {column!r} of {definition.base}"
-            raise source.error((*where, *field), message, nearest(column, known))
-    for name, path in definition.dimensions.items():
-        with at("dimensions", name):
-            resolved = schema.resolve_path(definition.base, path)
-            if isinstance(definition, CohortDefinition) and resolved.first_column != definition.entity:
-                raise ExpressionError(
-                    f"{path!r} isn't a property of {definition.entity}",
-                    "A cohort's dimension must stay the same while its rows change: reach it over the entity.",
-                )
-    period_names: tuple[str, ...] = PERIOD_NAMES if isinstance(definition, PointInTimeDefinition) else ()
-    if definition.filter is not None:
-        with at("filter"):
-            parse_condition(definition.filter, (*known, *period_names))
-    if isinstance(definition, SimpleDefinition | PointInTimeDefinition):
-        with at("expression"):
-            parse_aggregate(definition.expression, known)
-    if isinstance(definition, RatioDefinition):
-        for part in ("numerator", "denominator"):
-            aggregate: Aggregate = getattr(definition, part)
-            with at(part, "expression"):
-                _check_single(parse_aggregate(aggregate.expression, known))
-            if aggregate.filter is not None:
-                with at(part, "filter"):
-                    parse_condition(aggregate.filter, known)
-
-
-def _check_single(tree: exp.Expression) -> None:
-    if not isinstance(tree, exp.Sum | exp.Count | exp.Avg | exp.Min | exp.Max):
-        raise ExpressionError("a ratio's part is one aggregate", "Say e.g. sum(amount), and its filter beside it.")
-
-
-def _check_inputs(definition: Definition, known: dict[str, Definition], source: SourceFile) -> None:
-    if not isinstance(definition, DerivedDefinition):
-        return
-    where = ("metrics", definition.name)
-    with _Located(source, (*where, "expression")):
-        parse_formula(definition.expression, definition.inputs)
-    for index, rule in enumerate(definition.requires):
-        with _Located(source, (*where, "requires", str(index), "condition")):
-            parse_requirement(rule.condition, definition.inputs)
-    for name, item in definition.inputs.items():
-        target = known.get(item.metric)
-        path = (*where, "inputs", name, "metric")
-        if target is None:
-            raise source.error(path, f"unknown metric {item.metric!r}", nearest(item.metric, known))
-        if definition.name in _derives_from(target, known):
-            raise source.error(path, f"{item.metric} derives from {definition.name} in turn", "Break the circle.")
-        needed: tuple[Grain, ...] = ("month",) if item.window is not None else definition.grains
-        for grain in needed:
-            if grain not in target.grains:
-                raise source.error(path, f"{item.metric} has no grain {grain!r}", f"Known: {', '.join(target.grains)}.")
-    for dimension in definition.dimensions:
-        for name, item in definition.inputs.items():
-            if dimension not in known[item.metric].dimensions:
-                place = (*where, "dimensions", dimension)
-                raise source.error(place, f"input {name} has no dimension {dimension!r}", "All inputs need it.")
-
-
-def _derives_from(definition: Definition, known: Mapping[str, Definition]) -> set[str]:
-    """The name of the definition and of all that it derives from, as far as they are known."""
-    found: set[str] = set()
-    ahead = [definition.name]
-    while ahead:
-        name = ahead.pop()
-        item = known.get(name)
-        if name not in found and isinstance(item, DerivedDefinition):
-            ahead += [below.metric for below in item.inputs.values()]
-        found.add(name)
-    return found
-
-
-class _Located:
-    """Turns an ExpressionError inside it into a DefinitionError at its place."""
-
-    def __init__(self, source: SourceFile, where: tuple[str, ...]) -> None:
-        self._source, self._where = source, where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ExpressionError):
-            raise self._source.error(self._where, str(error), error.hint) from None

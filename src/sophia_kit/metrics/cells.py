@@ -5,24 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from sophia_kit.core.errors import UnknownName
-from sophia_kit.metrics.calendar import Calendar, day_is_over, year_before
+from sophia_kit.metrics.calendar import Calendar, day_is_over, months_before, year_before
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.compile import Compiled, Shape, compile_members
 from sophia_kit.metrics.definition import (
     CohortDefinition,
+    CumulativeDefinition,
     Definition,
     DerivedDefinition,
+    FlowDefinition,
     Input,
     PointInTimeDefinition,
     RatioDefinition,
     RowsDefinition,
-    SimpleDefinition,
 )
 from sophia_kit.metrics.dialects import dialect_of
 from sophia_kit.metrics.expression import (
@@ -158,7 +159,7 @@ class Reader:
         if len(asked) < len(periods):
             shape = self._shape(definition, by, filters, asked)
             compiled = self._catalogue.compile(definition, shape, self._warehouse.dialect)
-        params = self._params(compiled, asked, filters)
+        params = self._params(definition, compiled, asked, filters)
         rows = self.run(compiled.sql, params)
         lacking: dict[tuple[date, Members], list[str]] = {}
         if any(row["missing_rates"] for row in rows):
@@ -248,8 +249,14 @@ class Reader:
         begins = f"{definition.base} begins on {first}"
         if period.end_inclusive < first:
             return Unknown("before_data", f"{begins}, after {period.label}.")
-        if isinstance(definition, CohortDefinition) and year_before(self._end(period)) < first:
-            return Unknown("before_data", f"{begins}; {year_before(self._end(period))} is needed.")
+        opening = self._opening(definition, period)
+        if isinstance(definition, CohortDefinition) and opening < first:
+            return Unknown("before_data", f"{begins}; {opening} is needed.")
+        if isinstance(definition, CumulativeDefinition):
+            by_month = definition.trailing_days is None
+            reached = self._calendar.period("month", opening).end_inclusive if by_month else opening
+            if reached < first:
+                return Unknown("before_data", f"{begins}; what counts for {period.label} begins on {opening}.")
         if definition.base_grain == "month" and not period.complete:
             return Unknown("unfinished", f"{definition.label} is known when its month has ended.")
         return None
@@ -268,15 +275,34 @@ class Reader:
             return Cell(None, Unknown("no_rows", f"{definition.label} has no rows in {period.label}."))
         return Cell(Fraction(0), None)
 
-    def _params(self, compiled: Compiled, periods: Sequence[Period], filters: Filters) -> dict[str, Any]:
+    def _opening(self, definition: RowsDefinition, period: Period) -> date:
+        """The first day that counts for a period."""
+        end = self._end(period)
+        if isinstance(definition, CohortDefinition):
+            return year_before(end)
+        if not isinstance(definition, CumulativeDefinition):
+            return period.start
+        if definition.since == "fiscal_year":
+            return self._calendar.period("year", end).start
+        if definition.trailing_days is not None:
+            return end - timedelta(days=definition.trailing_days - 1)
+        if definition.trailing_months is not None:
+            return months_before(end, definition.trailing_months) + timedelta(days=1)
+        first = self._first_day(definition)
+        return min(first, period.start) if first else period.start
+
+    def _params(
+        self, definition: RowsDefinition, compiled: Compiled, periods: Sequence[Period], filters: Filters
+    ) -> dict[str, Any]:
         ends = [self._end(period) for period in periods]
         after = [self._calendar.shift(period, 1) for period in periods]
-        days = {"first_day": periods[0].start, "last_day": ends[0]}
+        openings = [self._opening(definition, period) for period in periods]
+        days = {"first_day": periods[0].start, "last_day": ends[0], "opening": openings[0]}
         days |= {"next_start": after[0].start, "next_end": after[0].end_inclusive}
         lists = {
             "starts": [period.start for period in periods],
             "ends": ends,
-            "openings": [year_before(end) for end in ends],
+            "openings": openings,
             "next_starts": [period.start for period in after],
             "next_ends": [period.end_inclusive for period in after],
         }
@@ -293,7 +319,7 @@ class Reader:
         if isinstance(definition, PointInTimeDefinition | CohortDefinition):
             column = definition.valid.from_
         else:
-            assert isinstance(definition, SimpleDefinition | RatioDefinition)
+            assert isinstance(definition, FlowDefinition)
             column = definition.time
         key = f"{definition.base}.{column}"
         days = self._snapshot.first_days

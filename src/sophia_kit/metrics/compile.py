@@ -15,6 +15,10 @@ from sqlglot import exp
 from sophia_kit.metrics.definition import (
     CohortDefinition,
     Conversion,
+    CumulativeDefinition,
+    DistinctCountDefinition,
+    FlowDefinition,
+    PercentileDefinition,
     PointInTimeDefinition,
     RatioDefinition,
     RowsDefinition,
@@ -32,6 +36,8 @@ __all__ = ["FX_VIEW", "Compiled", "Shape", "compile_members", "compile_metric"]
 
 PERIOD_NAMES = ("period_start", "period_end", "next_start", "next_end")
 """What the filter of a balance may name beside columns: bounds of its period and of the one after."""
+
+_ONE_EXPRESSION = (SimpleDefinition, CumulativeDefinition, PercentileDefinition, DistinctCountDefinition)
 
 Step = tuple[str, str]
 
@@ -57,9 +63,10 @@ def compile_metric(
 ) -> Compiled:
     """The statement for `definition` in a dialect.
 
-    Parameters: `starts`, `ends` (lists of DATE; `first_day`, `last_day` where `shape.single`), `openings` (cohorts),
-    `next_starts`, `next_ends` (filters that name them; `next_start`, `next_end` where `shape.single`), `currency`, and
-    `filter_<n>` (lists of VARCHAR). Where the dialect expands lists, a parameter for each item: `starts_0`, ...
+    Parameters: `starts`, `ends` (lists of DATE; `first_day`, `last_day` where `shape.single`), `openings` (cohorts and
+    running totals; `opening` where `shape.single`), `next_starts`, `next_ends` (filters that name them; `next_start`,
+    `next_end` where `shape.single`), `currency`, and `filter_<n>` (lists of VARCHAR). Where the dialect expands lists,
+    a parameter for each item: `starts_0`, ...
     """
     parts = Parts(definition, shape, dialect_of(dialect), schema or canonical())
     if isinstance(definition, PointInTimeDefinition):
@@ -67,24 +74,29 @@ def compile_metric(
     elif isinstance(definition, CohortDefinition):
         sql = _cohort(parts, definition)
     else:
-        assert isinstance(definition, SimpleDefinition | RatioDefinition)
+        assert isinstance(definition, FlowDefinition)
         sql = _flow(parts, definition)
     return Compiled(sql, tuple(parts.views), frozenset(parts.parameters))
 
 
-def _flow(parts: Parts, definition: SimpleDefinition | RatioDefinition) -> str:
+def _flow(parts: Parts, definition: FlowDefinition) -> str:
     time = f"base.{definition.time}"
     rule = definition.currency
     rate_day = f"base.{rule.day}" if isinstance(rule, Conversion) else time
     own = parts.condition(definition.filter)
     steps: list[Step] = []
+    cumulative = isinstance(definition, CumulativeDefinition)
     if parts.shape.single:
         start, met = f"{parts.day('first_day')} AS period_start", []
-        where = parts.where(f"{time} BETWEEN {parts.day('first_day')} AND {parts.day('last_day')}", own)
+        first = parts.day("opening" if cumulative else "first_day")
+        where = parts.where(f"{time} BETWEEN {first} AND {parts.day('last_day')}", own)
         by = list(parts.dimensions)
     else:
-        steps = [("periods", parts.periods({"starts": "period_start", "ends": "period_end"}))]
-        more, join, alias = parts.dialect.within_period(time, "period_start")
+        columns = {"starts": "period_start", "ends": "period_end"}
+        if cumulative:
+            columns["openings"] = "opening_day"
+        steps = [("periods", parts.periods(columns))]
+        more, join, alias = parts.dialect.within_period(time, "opening_day" if cumulative else "period_start")
         steps += more
         start, met, where = f"{alias}.period_start", [join], parts.where(own)
         by = [f"{alias}.period_start", *parts.dimensions]
@@ -109,6 +121,7 @@ def _flow(parts: Parts, definition: SimpleDefinition | RatioDefinition) -> str:
             parts.aggregate(part.expression, part.filter) for part in (definition.numerator, definition.denominator)
         )
     else:
+        assert isinstance(definition, _ONE_EXPRESSION)
         value, below = parts.aggregate(definition.expression), "NULL"
     results = _results(parts, value, below, counted, parts.missing(rate_day))
     return with_steps(steps, select([*groups, *results], source, joins, where, by))
@@ -123,10 +136,10 @@ def _results(parts: Parts, value: str, below: str, counted: str, missing: str) -
     ]
 
 
-def _sums_amounts(definition: SimpleDefinition | RatioDefinition, schema: Schema) -> bool:
+def _sums_amounts(definition: FlowDefinition, schema: Schema) -> bool:
     """Whether the metric is made of plain sums of amounts that are converted."""
     rule = definition.currency
-    if not isinstance(definition, SimpleDefinition) or not isinstance(rule, Conversion):
+    if not isinstance(definition, SimpleDefinition | CumulativeDefinition) or not isinstance(rule, Conversion):
         return False
     tree = parse_aggregate(definition.expression, schema.columns(definition.base))
     return all(

@@ -19,9 +19,13 @@ __all__ = [
     "CohortDefinition",
     "Conversion",
     "Converted",
+    "CumulativeDefinition",
     "Definition",
     "DerivedDefinition",
+    "DistinctCountDefinition",
+    "FlowDefinition",
     "Input",
+    "PercentileDefinition",
     "PointInTimeDefinition",
     "RatioDefinition",
     "Requirement",
@@ -175,7 +179,7 @@ class Definition(_Part):
 
     @property
     def digest(self) -> str:
-        """sha256 (hex) of the definition's canonical JSON, without `alerts`, `tests` and `override`: none changes a value."""
+        """sha256 (hex) of the definition's canonical JSON, but alerts, tests and override: none changes a value."""
         fields = self.model_dump(mode="json", exclude={"alerts", "tests", "override"})
         content = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
@@ -190,19 +194,73 @@ class RowsDefinition(Definition):
     base_grain: Literal["day", "month"] = "day"
 
 
-class SimpleDefinition(RowsDefinition):
+class FlowDefinition(RowsDefinition):
+    """A metric of the rows whose `time`, a DATE, lies in the period."""
+
+    time: Name
+
+
+class SimpleDefinition(FlowDefinition):
     """An aggregate over the rows whose `time` lies in the period."""
 
     kind: Literal["simple"]
-    time: Name
     expression: Text
 
 
-class RatioDefinition(RowsDefinition):
+class CumulativeDefinition(FlowDefinition):
+    """An aggregate over the rows up to the period's end: since a beginning, or of the last months or days.
+
+    Attributes:
+        since: `fiscal_year`, the one that holds the period's end, or `beginning`, the first row.
+        trailing_months: as many months up to the period's end: whole ones where it ends a month, else from the day
+            after the same date so many months before.
+        trailing_days: as many days, the period's last among them.
+    """
+
+    kind: Literal["cumulative"]
+    expression: Text
+    since: Literal["fiscal_year", "beginning"] | None = None
+    trailing_months: Annotated[int, Field(ge=1, le=120)] | None = None
+    trailing_days: Annotated[int, Field(ge=1, le=3660)] | None = None
+
+    @model_validator(mode="after")
+    def _one_window(self) -> CumulativeDefinition:
+        if sum(item is not None for item in (self.since, self.trailing_months, self.trailing_days)) != 1:
+            raise ValueError("give one of since, trailing_months and trailing_days")
+        return self
+
+
+class PercentileDefinition(FlowDefinition):
+    """A percentile of a column over the rows whose `time` lies in the period, by linear interpolation, never estimated.
+
+    Attributes:
+        percentile: above 0 and below 1: 0.95 is what 95 % of the rows don't exceed.
+    """
+
+    kind: Literal["percentile"]
+    of: Name
+    percentile: Annotated[Decimal, Field(gt=0, lt=1)]
+
+    @property
+    def expression(self) -> str:
+        return f"quantile_cont({self.of}, {self.percentile})"
+
+
+class DistinctCountDefinition(FlowDefinition):
+    """How many different values a column has over the rows whose `time` lies in the period."""
+
+    kind: Literal["distinct_count"]
+    of: Name
+
+    @property
+    def expression(self) -> str:
+        return f"count(DISTINCT {self.of})"
+
+
+class RatioDefinition(FlowDefinition):
     """One aggregate over another, both over the rows whose `time` lies in the period."""
 
     kind: Literal["ratio"]
-    time: Name
     numerator: Aggregate
     denominator: Aggregate
 
@@ -246,6 +304,9 @@ class DerivedDefinition(Definition):
 KINDS: dict[str, type[Definition]] = {
     "simple": SimpleDefinition,
     "ratio": RatioDefinition,
+    "cumulative": CumulativeDefinition,
+    "percentile": PercentileDefinition,
+    "distinct_count": DistinctCountDefinition,
     "point_in_time": PointInTimeDefinition,
     "cohort": CohortDefinition,
     "derived": DerivedDefinition,

@@ -12,9 +12,12 @@ from sophia_kit.metrics.definition import (
     Aggregate,
     CohortDefinition,
     Conversion,
+    CumulativeDefinition,
     Definition,
     DerivedDefinition,
+    DistinctCountDefinition,
     Input,
+    PercentileDefinition,
     PointInTimeDefinition,
     RatioDefinition,
     RowsDefinition,
@@ -147,16 +150,28 @@ def formula(definition: Definition) -> str:
             "lost": f"share of each {definition.entity} that had {definition.amount} {then} and has none now",
         }[definition.measure]
         time = f"in force from {definition.valid.from_} to {definition.valid.to}"
+    elif isinstance(definition, CumulativeDefinition):
+        core, time = definition.expression, f"{definition.time} {_window(definition)}"
     elif isinstance(definition, PointInTimeDefinition):
         core = definition.expression
         time = f"in force from {definition.valid.from_} to {definition.valid.to} on the period's last day"
     else:
-        assert isinstance(definition, SimpleDefinition)
+        assert isinstance(definition, SimpleDefinition | PercentileDefinition | DistinctCountDefinition)
         core, time = definition.expression, f"{definition.time} in the period"
     where = f", where {definition.filter}" if definition.filter else ""
     rule = definition.currency
     converted = f", converted at the rate of {rule.day.replace('_', ' ')}" if isinstance(rule, Conversion) else ""
     return f"{core} over {definition.base} with {time}{where}{converted}"
+
+
+def _window(definition: CumulativeDefinition) -> str:
+    if definition.since is not None:
+        begin = {"fiscal_year": "the fiscal year's first day", "beginning": "the beginning"}[definition.since]
+        return f"from {begin} to the period's last day"
+    count, unit = definition.trailing_months, "months"
+    if count is None:
+        count, unit = definition.trailing_days, "days"
+    return f"in the {count} {unit} up to the period's last day"
 
 
 def _aggregate(part: Aggregate) -> str:

@@ -1,7 +1,7 @@
 """The expression language: a small part of SQL, parsed and checked against an allow-list.
 
-An aggregate expression combines `sum`, `count`, `count(DISTINCT ...)`, `avg`, `min` and `max`, each with a
-`FILTER (WHERE ...)` of its own where wanted. A condition compares columns and literals. A formula, for derived
+An aggregate expression combines `sum`, `count`, `count(DISTINCT ...)`, `avg`, `min`, `max` and `quantile_cont`, each
+with a `FILTER (WHERE ...)` of its own where wanted. A condition compares columns and literals. A formula, for derived
 metrics, is arithmetic over names, with `abs`; a requirement compares such formulas. Whatever isn't listed here is
 refused.
 """
@@ -9,7 +9,7 @@ refused.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 
@@ -21,6 +21,7 @@ from sophia_kit.core.suggest import nearest
 
 __all__ = [
     "ExpressionError",
+    "adds_up",
     "evaluate_formula",
     "parse_aggregate",
     "parse_condition",
@@ -29,7 +30,9 @@ __all__ = [
     "requirement_holds",
 ]
 
-_AGGREGATES: tuple[type[exp.Expression], ...] = (exp.Sum, exp.Count, exp.Avg, exp.Min, exp.Max)
+_AGGREGATES: tuple[type[exp.Expression], ...] = (
+    exp.Sum, exp.Count, exp.Avg, exp.Min, exp.Max, exp.PercentileCont,
+)  # fmt: skip
 _ARITHMETIC: tuple[type[exp.Expression], ...] = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Paren, exp.Literal, exp.Column, exp.Identifier,
 )  # fmt: skip
@@ -44,7 +47,7 @@ _COMPARISONS: dict[type[exp.Expression], Callable[[Fraction, Fraction], bool]] =
 }  # fmt: skip
 _FORMULA: tuple[type[exp.Expression], ...] = (*_ARITHMETIC, exp.Abs)
 _AROUND_AGGREGATES: tuple[type[exp.Expression], ...] = (exp.Filter, exp.Where, exp.Distinct, exp.Star)
-FUNCTIONS = ("sum", "count", "avg", "min", "max", "coalesce", "nullif")
+FUNCTIONS = ("sum", "count", "avg", "min", "max", "quantile_cont", "coalesce", "nullif")
 FORMULA_FUNCTIONS = ("abs",)
 
 
@@ -70,7 +73,43 @@ def parse_aggregate(text: str, columns: Iterable[str]) -> exp.Expression:
     for column in tree.find_all(exp.Column):
         if not column.find_ancestor(*_AGGREGATES, exp.Filter):
             raise ExpressionError(f"column {column.name!r} stands outside an aggregate", f"Say sum({column.name}).")
+    for several in tree.find_all(exp.Distinct):
+        if len(several.expressions) != 1 or not isinstance(several.parent, exp.Count):
+            raise ExpressionError(f"{several.sql('duckdb')!r} isn't permitted here", "Say count(DISTINCT column).")
+    for percentile in tree.find_all(exp.PercentileCont):
+        _check_percentile(percentile)
     return tree
+
+
+def _check_percentile(node: exp.Expression) -> None:
+    share = node.args.get("expression")
+    if not isinstance(share, exp.Literal) or share.is_string or not 0 < Fraction(share.this) < 1:
+        raise ExpressionError(
+            f"{node.sql('duckdb').lower()} names no percentile", "Say e.g. quantile_cont(amount, 0.95)."
+        )
+
+
+def adds_up(tree: exp.Expression, counted_once: Collection[str] = ()) -> bool:
+    """Whether the values of parts of the rows sum to the value of all: a sum of sums and counts, each maybe scaled.
+
+    `counted_once`: columns of which no value is found in two of the parts, so that distinct counts add up too.
+    """
+    if isinstance(tree, exp.Paren | exp.Neg | exp.Filter):
+        return adds_up(tree.this, counted_once)
+    if isinstance(tree, exp.Add | exp.Sub):
+        return adds_up(tree.this, counted_once) and adds_up(tree.expression, counted_once)
+    if isinstance(tree, exp.Mul):
+        sides = (tree.this, tree.expression)
+        return any(isinstance(a, exp.Literal) and adds_up(b, counted_once) for a, b in (sides, sides[::-1]))
+    if isinstance(tree, exp.Div):
+        return adds_up(tree.this, counted_once) and isinstance(tree.expression, exp.Literal)
+    if isinstance(tree, exp.Coalesce):
+        others = tree.expressions
+        zero = all(isinstance(item, exp.Literal) and item.this == "0" for item in others)
+        return zero and adds_up(tree.this, counted_once)
+    if isinstance(tree, exp.Count) and isinstance(tree.this, exp.Distinct):
+        return tree.this.expressions[0].name in counted_once
+    return isinstance(tree, exp.Sum | exp.Count)
 
 
 def parse_condition(text: str, columns: Iterable[str]) -> exp.Expression:
@@ -157,6 +196,8 @@ def _check(
     tree: exp.Expression, allowed: tuple[type[exp.Expression], ...], functions: tuple[str, ...] = FUNCTIONS
 ) -> None:
     for node in tree.walk():
+        if isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
+            raise ExpressionError(f"{node.sql('duckdb')!r} isn't permitted", "IS goes with NULL: say e.g. paid = true.")
         if isinstance(node, allowed):
             continue
         if isinstance(node, exp.Func):

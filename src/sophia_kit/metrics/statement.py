@@ -144,6 +144,13 @@ class Parts:
     def _placed(self, tree: exp.Expression, replaced: Mapping[str, str] | None = None) -> exp.Expression:
         """The tree with its columns qualified, amounts converted, and names in `replaced` put in."""
         placed = tree.copy()
+        for quotient in placed.find_all(exp.Div):
+            if not isinstance(quotient.expression, exp.Literal):
+                # Nothing to divide by is NULL on every engine: DuckDB would say infinity, Snowflake fail.
+                quotient.set("expression", exp.Nullif(this=quotient.expression, expression=exp.Literal.number(0)))
+        for percentile in placed.find_all(exp.PercentileCont):
+            # A percentile of a DECIMAL would be rounded to its places.
+            percentile.set("this", exp.cast(percentile.this, "DOUBLE", copy=False))
         for node in list(placed.find_all(exp.Column)):
             sql = (replaced or {}).get(node.name)
             put = exp.var(sql) if sql else self._column(node.name)

@@ -12,7 +12,7 @@ __all__ = ["DuckDB"]
 
 
 class DuckDB:
-    number = "DECIMAL(38, 10)"
+    number = "DECIMAL(38, 12)"
     expands_lists = False
 
     def expression(self, tree: exp.Expression) -> str:

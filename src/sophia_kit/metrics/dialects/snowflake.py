@@ -18,7 +18,7 @@ _BETWEEN_TEXTS = "|"
 
 
 class Snowflake:
-    number = "NUMBER(38, 10)"
+    number = "NUMBER(38, 12)"
     expands_lists = True
 
     def expression(self, tree: exp.Expression) -> str:
