@@ -1,6 +1,19 @@
-"""What the kit itself remembers between runs: load attempts and cursors, runs, seen checkpoints."""
+"""What the kit itself remembers between runs: load attempts and cursors, runs, seen checkpoints, alerts."""
 
+from sophia_kit.state.alert_records import AlertEvent, AlertEventKind, AlertKind, AlertSeries, AlertSilence
 from sophia_kit.state.records import AttemptStatus, LoadAttempt, Run, RunOutcome, SeenCheckpoint
 from sophia_kit.state.store import State
 
-__all__ = ["AttemptStatus", "LoadAttempt", "Run", "RunOutcome", "SeenCheckpoint", "State"]
+__all__ = [
+    "AlertEvent",
+    "AlertEventKind",
+    "AlertKind",
+    "AlertSeries",
+    "AlertSilence",
+    "AttemptStatus",
+    "LoadAttempt",
+    "Run",
+    "RunOutcome",
+    "SeenCheckpoint",
+    "State",
+]
