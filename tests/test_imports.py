@@ -25,6 +25,7 @@ def test_the_public_names() -> None:
         "SophiaError",
         "daily_brief",
         "explain",
+        "explain_change",
         "load_settings",
         "metric",
         "publish",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sophia_kit.core.errors import SophiaError
     from sophia_kit.core.settings import Settings, load_settings
     from sophia_kit.metrics import MetricResult, MetricValue, explain, metric
+    from sophia_kit.metrics.change import explain_change
     from sophia_kit.reports import DailyBrief, daily_brief, publish
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "SophiaError",
     "daily_brief",
     "explain",
+    "explain_change",
     "load_settings",
     "metric",
     "publish",
@@ -39,6 +41,7 @@ _HOME = {
     "SophiaError": "core.errors",
     "daily_brief": "reports",
     "explain": "metrics",
+    "explain_change": "metrics.change",
     "load_settings": "core.settings",
     "metric": "metrics",
     "publish": "reports",

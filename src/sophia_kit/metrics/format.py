@@ -110,9 +110,10 @@ def change_scale(change: Fraction, kind: Format, unit: str) -> Scale:
     if kind == "money":
         before, places = _SYMBOLS.get(unit, f"{unit} "), 2
         for index, (worth, letter) in enumerate(_STEPS):
+            exact = Fraction(worth)
             # The same bounds as an amount's own text.
-            if size >= worth * Fraction("0.99995") or (index == len(_STEPS) - 1 and size >= worth):
-                step, after, places = Fraction(worth), letter, 1
+            if size >= exact * Fraction("0.99995") or (index == len(_STEPS) - 1 and size >= exact):
+                step, after, places = exact, letter, 1
                 break
     elif kind == "percent":
         step, after = Fraction(1, 100), " pp"

@@ -13,7 +13,7 @@ from typing import Final
 from sophia_kit.metrics.format import UNKNOWN, display_change, display_relative, display_value
 from sophia_kit.metrics.value import Comparison, MetricResult, MetricValue, Provenance
 
-__all__ = ["result_markup", "value_markup"]
+__all__ = ["footer", "framed", "grid", "head", "result_markup", "value_markup"]
 
 _MOST_ROWS: Final = 60
 _MOST_COLUMNS: Final = 8
@@ -47,14 +47,14 @@ def value_markup(value: MetricValue) -> str:
     """One value as HTML."""
     where = "".join(f", {escape(name)} {escape(member)}" for name, member in value.members)
     told = [
-        _head(value),
+        head(value),
         f"<div class='small'>{escape(_period(value))}{where}</div>",
         f"<div class='big'{_exact(value)}>{escape(value.display)}</div>",
     ]
     if value.unknown is not None:
         told.append(f"<div class='warn'>{escape(value.unknown.reason)}</div>")
     told += [f"<div>{_against(value, item)}</div>" for item in value.comparisons]
-    return _framed([*told, _footer(value)])
+    return framed([*told, footer(value)])
 
 
 def result_markup(result: MetricResult) -> str:
@@ -64,14 +64,16 @@ def result_markup(result: MetricResult) -> str:
         return value_markup(values[0])
     first = values[0]
     line = _trend(values) if not result.query.by else ""
-    return _framed([_head(first), line, _table(result), *_reasons(values), _footer(first)])
+    return framed([head(first), line, _table(result), *_reasons(values), footer(first)])
 
 
-def _framed(parts: Iterable[str]) -> str:
+def framed(parts: Iterable[str]) -> str:
+    """Parts of an answer in one frame, with its style."""
     return f"{_STYLE}<div class='sophia-metric'>{''.join(parts)}</div>"
 
 
-def _head(value: MetricValue) -> str:
+def head(value: MetricValue) -> str:
+    """The metric's label, and that it is demo data."""
     demo = "<span class='demo'>DEMO DATA</span>" if value.demo else ""
     return f"<div class='head'>{escape(value.label)}{demo}</div>"
 
@@ -122,7 +124,7 @@ def _table(result: MetricResult) -> str:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     left_out = len(values) - len(rows)
     more = f"<div class='small'>{left_out:,} earlier rows are in .frame()</div>" if left_out else ""
-    return f"{more}{_grid(heads, rows)}"
+    return f"{more}{grid(heads, rows)}"
 
 
 def _crosstab(values: Sequence[MetricValue], dimension: str, members: Sequence[str]) -> str:
@@ -136,12 +138,13 @@ def _crosstab(values: Sequence[MetricValue], dimension: str, members: Sequence[s
         cells = [_number(found[period, member]) for member in members]
         shown = period.label if period.complete else f"{period.label} (unfinished)"
         rows.append(f"<tr><th scope='row'>{escape(shown)}</th>{''.join(cells)}</tr>")
-    return _grid(heads, rows)
+    return grid(heads, rows)
 
 
-def _grid(heads: Sequence[str], rows: Sequence[str]) -> str:
-    head, body = f"<thead><tr>{''.join(heads)}</tr></thead>", f"<tbody>{''.join(rows)}</tbody>"
-    return f"<div class='scroll'><table>{head}{body}</table></div>"
+def grid(heads: Sequence[str], rows: Sequence[str]) -> str:
+    """A table of header cells and rows, which scrolls where it is wide."""
+    top, body = f"<thead><tr>{''.join(heads)}</tr></thead>", f"<tbody>{''.join(rows)}</tbody>"
+    return f"<div class='scroll'><table>{top}{body}</table></div>"
 
 
 def _number(value: MetricValue) -> str:
@@ -191,7 +194,8 @@ def _reasons(values: Sequence[MetricValue]) -> list[str]:
     return shown
 
 
-def _footer(value: MetricValue) -> str:
+def footer(value: MetricValue) -> str:
+    """How the value was made, unfolded on demand."""
     state = value.freshness
     as_of = f" as of {state.as_of:%Y-%m-%d %H:%M} UTC" if state.as_of else ""
     named = f": {', '.join(state.tables)}" if state.tables else ""
