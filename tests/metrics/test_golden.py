@@ -17,7 +17,10 @@ from sophia_kit.metrics.value import Grain
 CATALOGUE = Catalogue.load()
 DAYS = (date(2025, 12, 31), date(2025, 10, 17), date(2024, 7, 14))
 PAIRS = [(item.name, grain) for item in CATALOGUE for grain in item.grains]
-TESTED = ("segment", "plan", "region", "processor", "reason", "owner", "deal_type", "stream", "department")
+TESTED = (
+    "segment", "plan", "region", "processor", "reason", "owner", "deal_type", "stream", "department", "function",
+    "stage", "category",
+)  # fmt: skip
 SPLITS = [(item.name, name) for item in CATALOGUE for name in item.dimensions if name in TESTED]
 EXACT = {"money", "count", "fte"}
 

@@ -17,8 +17,8 @@ from sophia_kit.core.errors import ConfigError, InputError, UnknownName
 from sophia_kit.sandbox import Company
 from sophia_kit.sandbox.tables import TABLES
 
-DIGEST_SMALL = "490d31879dfbe1cc3ba23f912bbffee7d43e8594748be761bdd67ef0eb868593"
-DIGEST_FULL = "e23ac12350b870ebf53211457d2f191587a41b3f9617d441ea3c7dc152828ec1"
+DIGEST_SMALL = "58e001a86c49443444b610c0d5c557db3e288d64a3a9d0d9f45abe3a679f4320"
+DIGEST_FULL = "d3fa184e5f31eddd71dbf714b169811ad9829ba738f26b7c9d15904585033596"
 
 
 def test_rows_are_the_same_everywhere(company: Company) -> None:

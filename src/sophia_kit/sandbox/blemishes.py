@@ -133,7 +133,7 @@ def malformed(profile: Profile, name: str) -> Malformed:
 def _plausible(name: str, column: str, dtype: str, turn: int, day: int, moment: int) -> Any:
     fixed = {
         "source_id": f"bad_{name}_{turn:03d}", "account_id": "001SB0000000000YAA", "property_id": "prop_00000",
-        "currency": "USD", "status": "succeeded", "kind": "nps", "account_class": "opex", "method": "card",
+        "currency": "USD", "status": "succeeded", "kind": "nps", "account_class": "other", "method": "card",
         "processor": "Halyard", "plan": "Core", "account_code": "6410", "category": "billing", "priority": "normal",
         "failure_reason": None, "comment": None, "customer_id": None, "left_day": None, "valid_to": None,
         "stream": "software", "solved_at": None,

@@ -1,7 +1,8 @@
-"""The general ledger: revenue by customer and stream, cost of revenue, operating expense, month by month.
+"""The general ledger, month by month: revenue by customer and stream, costs by function, and the cash that moved.
 
 Revenue of a month is posted on its last day. Fees follow from the payment attempts of the month, subscription revenue
-from the days on which a price was in force.
+from the days on which a price was in force. Customers pay a month later; the company pays at once. Growth was bought
+at first: costs outran receipts until a round of financing had made the company large enough to earn.
 """
 
 from __future__ import annotations
@@ -25,14 +26,31 @@ _SALARY_CENTS = {
     "Engineering": 1_450_000, "Sales": 1_200_000, "Customer Success": 950_000, "Support": 720_000,
     "Operations": 880_000, "Finance": 1_000_000, "People": 900_000, "Product": 1_350_000,
 }  # fmt: skip
+_FUNCTIONS = {
+    "Engineering": ("6410", "research_development"), "Sales": ("6210", "sales_marketing"),
+    "Customer Success": ("5120", "cogs"), "Support": ("5110", "cogs"), "Operations": ("5130", "cogs"),
+    "Finance": ("6310", "general_administrative"), "People": ("6320", "general_administrative"),
+    "Product": ("6420", "research_development"),
+}  # fmt: skip
+"""Account and class of a department's payroll."""
 _COSTS = (
-    ("5010", "cogs", "processing", 118),
-    ("5020", "cogs", "hosting", 61),
-    ("6210", "opex", "marketing", 84),
-    ("6310", "opex", "office", 19),
-    ("6410", "opex", "software", 37),
+    ("5010", "cogs", "processing", 150, 0),
+    ("5020", "cogs", "hosting", 72, 0),
+    ("6220", "sales_marketing", "marketing", 165, 17),
+    ("6230", "sales_marketing", "commissions", 55, 0),
+    ("6330", "general_administrative", "office", 24, 0),
+    ("6340", "general_administrative", "professional_services", 46, 9),
+    ("6430", "research_development", "software", 40, 0),
+    ("6440", "research_development", "contract_engineering", 118, 17),
+    ("7010", "depreciation", "depreciation", 31, 0),
+    ("7110", "interest", "interest", 6, 0),
+    ("7210", "tax", "tax", 9, 0),
 )
-"""Account, class, stream and share of the month's revenue, in thousandths."""
+"""Account, class, stream, share of the month's revenue in thousandths, and how much larger that share was for every
+month before the last day, in thousandths of it."""
+_CASH = "1010"
+_EQUIPMENT_SHARE = 28
+_OPENING_CENTS, _ROUND_CENTS, _ROUND_MONTH = 900_000_000, 1_800_000_000, 10
 
 
 def recognised_cents(customer: Customer, start: int, end: int) -> int:
@@ -90,13 +108,26 @@ def ledger_rows(
             if fee:
                 key = f"gl_{label}_fee_{c.index:05d}"
                 rows.add(key, end, "4020", "revenue", "payment_fees", c.account, fee, c.currency, posted + c.index)
-        for code, kind, stream, share in _COSTS:
-            cost = totals[turn] * (share * 10 + draws.between("share", turn * 8192 + int(code), -25, 25)) // 10_000
+        before = max(0, (profile.last - start) // 30)
+        moved = {"receipts": totals[max(turn - 1, 0)] * draws.between("collected", turn, 970, 1000) // 1000}
+        for code, kind, stream, share, growth in _COSTS:
+            thousandths = share * (1000 + growth * before) // 100
+            cost = totals[turn] * (thousandths + draws.between("share", turn * 8192 + int(code), -25, 25)) // 10_000
             rows.add(f"gl_{label}_{code}", end, code, kind, stream, None, -cost, "USD", posted + int(code))
+            if kind != "depreciation":
+                paid_as = stream if kind in ("interest", "tax") else "vendors"
+                moved[paid_as] = moved.get(paid_as, 0) - cost
         for place, (department, salary) in enumerate(_SALARY_CENTS.items()):
             paid = sum(e.fte * salary // 100 for e in employees if e.department == department and e.active(end))
             if paid:
-                kind, code = ("cogs", "5110") if department == "Support" else ("opex", "6110")
-                key = f"gl_{label}_{code}_{place}"
-                rows.add(key, end, code, kind, f"payroll {department}", None, -paid, "USD", posted + 9000 + place)
+                code, kind = _FUNCTIONS[department]
+                key, stream = f"gl_{label}_{code}", f"payroll {department}"
+                rows.add(key, end, code, kind, stream, None, -paid, "USD", posted + 9000 + place)
+                moved["payroll"] = moved.get("payroll", 0) - paid
+        moved["capital_expenditure"] = -(totals[turn] * _EQUIPMENT_SHARE // 1000)
+        moved |= {"opening_balance": _OPENING_CENTS} if turn == 0 else {}
+        moved |= {"financing": _ROUND_CENTS} if turn == _ROUND_MONTH else {}
+        for place, (stream, cents) in enumerate(moved.items()):
+            key = f"gl_{label}_{_CASH}_{place}"
+            rows.add(key, end, _CASH, "cash", stream, None, cents, "USD", posted + 9100 + place)
     return rows

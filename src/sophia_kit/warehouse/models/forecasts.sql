@@ -8,6 +8,7 @@ SELECT
     currency,
     made_at,
     modified_at,
+    made_day,
     source_system,
     loaded_at,
     load_id

@@ -1,4 +1,4 @@
--- One row: a deal as it stands now.
+-- One row: a deal as it stands now. cycle_days runs from the day it was opened to the day it closes.
 SELECT
     source_id,
     account_id,
@@ -16,6 +16,7 @@ SELECT
     created_at,
     modified_at,
     created_day,
+    close_day - created_day AS cycle_days,
     source_system,
     loaded_at,
     load_id

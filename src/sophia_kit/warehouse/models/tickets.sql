@@ -9,6 +9,7 @@ SELECT
     status,
     modified_at,
     opened_day,
+    solved_day,
     source_system,
     loaded_at,
     load_id
