@@ -100,6 +100,14 @@ class Connector(Protocol):
         """
         ...
 
+    async def fields(self, resource: str) -> tuple[str, ...]:
+        """What the vendor has on `resource` and `read` can be asked for, in order of their names.
+
+        Raises:
+            Unconfigured, UnknownName, ProviderError: as `read` does.
+        """
+        ...
+
     async def health(self) -> Health:
         """Talk to the vendor and say how it went; never raises for the vendor's faults."""
         ...

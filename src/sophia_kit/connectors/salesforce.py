@@ -52,6 +52,7 @@ _RESOURCES = {
         ("User", "salesforce_users"),
     )
 }
+_NOT_READ = frozenset({"address", "base64", "location"})
 _REQUIRED = ("base_url", "client_id", "client_secret", "refresh_token")
 _PAGE_RECORDS = 2000
 _BATCH_RECORDS = 10_000
@@ -88,7 +89,7 @@ class Salesforce:
         self._session: Session | None = None
         self._api: HttpClient | None = None
         self._opening = asyncio.Lock()
-        self._described: dict[str, frozenset[str]] = {}
+        self._described: dict[str, Mapping[str, str]] = {}
         self._usage: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
@@ -146,6 +147,13 @@ class Salesforce:
         if held or not emitted:
             yield Batch(resource, held, _cursor_text(highest, ceiling), demo, absent)
 
+    async def fields(self, resource: str) -> tuple[str, ...]:
+        """See `Connector.fields`. Compound fields are left out: their parts are fields of their own; so are files."""
+        if resource not in self.resources:
+            raise UnknownName("Salesforce resource", resource, self.resources)
+        described = await self._describe(resource)
+        return tuple(sorted(name for name, kind in described.items() if kind not in _NOT_READ))
+
     async def health(self) -> Health:
         """See `Connector.health`: logs in and asks what an account looks like, as every load does first."""
         checked_at = self._clock.now()
@@ -176,13 +184,13 @@ class Salesforce:
         self, resource: str, start: datetime | None, fields: Sequence[str]
     ) -> tuple[Select, tuple[str, ...]]:
         available = await self._describe(resource)
-        if lacking := {"Id", _STAMP} - available:
+        if lacking := {"Id", _STAMP} - available.keys():
             raise RequestRejected(
                 f"Salesforce's {resource} shows the integration user no {' and no '.join(sorted(lacking))}.",
                 provider=PROVIDER,
                 hint=_ACCESS_HINT,
             )
-        asked = dict.fromkeys([*fields, "Id", _STAMP, *({"IsDeleted"} & available)])
+        asked = dict.fromkeys([*fields, "Id", _STAMP, *({"IsDeleted"} & available.keys())])
         query = Select(
             tuple(name for name in asked if name in available),
             resource,
@@ -191,14 +199,15 @@ class Salesforce:
         )
         return query, tuple(name for name in asked if name not in available)
 
-    async def _describe(self, resource: str) -> frozenset[str]:
+    async def _describe(self, resource: str) -> Mapping[str, str]:
+        """Field types by name."""
         if resource not in self._described:
             answer = await self._get(f"/sobjects/{resource}/describe")
             try:
-                names = frozenset(str(item["name"]) for item in answer.body["fields"])
-            except (KeyError, TypeError):
+                fields = {str(item["name"]): str(item.get("type", "")) for item in answer.body["fields"]}
+            except (KeyError, TypeError, AttributeError):
                 raise malformed(f"its description of {resource} lists no fields") from None
-            self._described[resource] = names
+            self._described[resource] = fields
         return self._described[resource]
 
     async def _pages(self, resource: str, query: Select) -> AsyncIterator[tuple[_Page, datetime | None]]:

@@ -17,7 +17,7 @@ import polars as pl
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import StorageError
 from sophia_kit.ingest.contract import Contract
-from sophia_kit.ingest.landing import cursor_text
+from sophia_kit.ingest.cursors import cursor_text
 from sophia_kit.ingest.report import TableReport
 from sophia_kit.state import AttemptStatus, LoadAttempt, State
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from sophia_kit.core.errors import IngestError
 from sophia_kit.ingest.contract import Contract
 
-__all__ = ["Delivery", "Landing", "cursor_of", "cursor_text", "new_deliveries"]
+__all__ = ["Delivery", "Landing", "new_deliveries"]
 
 _BATCH_ROWS = 40_960
 _READ_BYTES = 65_536
@@ -142,19 +142,6 @@ class Landing:
             entry.name for entry in self.path.iterdir() if entry.is_dir() and not entry.name.startswith((".", "_"))
         )
         return tuple(sorted(name for name in found if name not in asked))
-
-
-def cursor_of(deliveries: list[Delivery]) -> str:
-    """What was read, as text: by file name its size, time and digest."""
-    return json.dumps({one.name: [one.size, one.modified_ns, one.digest] for one in deliveries})
-
-
-def cursor_text(cursor: str | None) -> str | None:
-    """A cursor as the load audit shows it: of a landing table how many deliveries, up to which."""
-    if cursor is None or not cursor.startswith("{"):
-        return cursor
-    names = json.loads(cursor)
-    return f"{len(names)} deliveries, up to {max(names)}" if names else "no deliveries"
 
 
 def new_deliveries(deliveries: list[Delivery], known: Mapping[str, Any]) -> list[Delivery]:

@@ -15,7 +15,8 @@ import polars as pl
 from sophia_kit.connectors import Connector
 from sophia_kit.ingest.contract import Contract
 from sophia_kit.ingest.convert import Converted, Converter
-from sophia_kit.ingest.landing import Delivery, Landing, cursor_of, new_deliveries
+from sophia_kit.ingest.cursors import VendorCursor, cursor_of
+from sophia_kit.ingest.landing import Delivery, Landing, new_deliveries
 
 __all__ = ["ConnectorSource", "LandingSource", "Portion", "Source"]
 
@@ -63,7 +64,11 @@ class Source(Protocol):
 
 
 class ConnectorSource:
-    """A vendor."""
+    """A vendor.
+
+    Its cursor is the connector's, and the fields that the vendor had when the table was first loaded. A field that it
+    gained since is read with those of the contract, as a delivery brings a new column.
+    """
 
     complete_image = True
 
@@ -73,9 +78,15 @@ class ConnectorSource:
 
     async def read(self, contract: Contract, cursor: str | None, *, full: bool) -> AsyncGenerator[Portion, None]:
         """See `Source.read`."""
-        since = None if full else cursor
-        async for batch in self._connector.read(contract.resource, since, contract.fields):
-            yield Portion(batch.records, batch.demo, batch.cursor_high, batch.absent_fields)
+        reached = VendorCursor.parse(cursor)
+        present = await self._connector.fields(contract.resource)
+        first = present if reached is None else reached.fields
+        gained = [name for name in present if name not in first and name not in contract.fields]
+        since = None if full or reached is None else reached.at
+        async for batch in self._connector.read(contract.resource, since, (*contract.fields, *gained)):
+            at = batch.cursor_high
+            cursor = None if at is None else VendorCursor(at, first).text()
+            yield Portion(batch.records, batch.demo, cursor, batch.absent_fields)
 
 
 class LandingSource:
