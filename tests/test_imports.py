@@ -21,6 +21,7 @@ def test_the_public_names() -> None:
         "DailyBrief",
         "MetricResult",
         "MetricValue",
+        "Principal",
         "Settings",
         "SophiaError",
         "daily_brief",

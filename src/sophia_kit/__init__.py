@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sophia_kit.core.errors import SophiaError
     from sophia_kit.core.settings import Settings, load_settings
-    from sophia_kit.metrics import MetricResult, MetricValue, explain, metric
+    from sophia_kit.metrics import MetricResult, MetricValue, Principal, explain, metric
     from sophia_kit.metrics.change import explain_change
     from sophia_kit.reports import DailyBrief, daily_brief, publish
 
@@ -23,6 +23,7 @@ __all__ = [
     "DailyBrief",
     "MetricResult",
     "MetricValue",
+    "Principal",
     "Settings",
     "SophiaError",
     "daily_brief",
@@ -37,6 +38,7 @@ _HOME = {
     "DailyBrief": "reports",
     "MetricResult": "metrics",
     "MetricValue": "metrics",
+    "Principal": "metrics",
     "Settings": "core.settings",
     "SophiaError": "core.errors",
     "daily_brief": "reports",

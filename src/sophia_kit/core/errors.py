@@ -6,6 +6,7 @@ SophiaError
 │   └── DefinitionError     a definition file (YAML) is wrong; says file and line
 ├── InputError              what the caller asked for can't be answered as asked
 │   └── UnknownName         no such metric, dimension, job or snapshot; suggests near ones
+├── AccessRefused           who asks may not see what is asked for
 ├── PolicyRefused           a request that the read-only policy doesn't permit; nothing was sent
 ├── ProviderError           a vendor's answer, or its absence
 │   ├── Unreachable         no connection, or it broke (retryable)
@@ -35,6 +36,7 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
+    "AccessRefused",
     "AuthFailed",
     "Busy",
     "ConfigError",
@@ -170,6 +172,12 @@ class UnknownName(InputError):
         else:
             hint = f"There is no {kind} yet."
         super().__init__(f"No {kind} is called {name!r}.", hint=hint)
+
+
+class AccessRefused(SophiaError):
+    """What a principal's row filter doesn't permit, or can't be applied to."""
+
+    code, title, status, exit_code = "access-refused", "Refused to this principal", 403, 4
 
 
 class PolicyRefused(SophiaError):

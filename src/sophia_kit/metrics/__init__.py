@@ -6,6 +6,7 @@ from sophia_kit.metrics.entry import explain, metric
 from sophia_kit.metrics.evaluation import evaluate
 from sophia_kit.metrics.explanation import Explanation, TableState
 from sophia_kit.metrics.format import UNKNOWN, display_change, display_relative, display_value
+from sophia_kit.metrics.principal import Principal
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.value import (
     NOT_SET,
@@ -30,6 +31,7 @@ __all__ = [
     "MetricResult",
     "MetricValue",
     "Period",
+    "Principal",
     "Provenance",
     "TableState",
     "Unknown",

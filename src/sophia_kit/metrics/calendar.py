@@ -55,6 +55,25 @@ class Calendar:
             return self.period("day", _same_date(period.start, -1))
         return self.shift(period, {"week": -52, "month": -12, "quarter": -4, "year": -1}[period.grain])
 
+    def same_part(self, passed: Period, period: Period, base: Period) -> Period:
+        """What of `base` has passed when `passed` of `period` has.
+
+        As many days of a week; of a month what lies before the same date; of quarters and years what lies before that
+        date in the corresponding month. The last day of a month corresponds to the last day of a month, and so does a
+        date that the other month doesn't have.
+        """
+        end = passed.end_inclusive
+        if period.grain in ("day", "week"):
+            last = base.start + (end - period.start)
+        else:
+            whole = (end.year - period.start.year) * 12 + end.month - period.start.month
+            month = self.shift(self.period("month", base.start), whole)
+            at_end = (end + timedelta(days=1)).day == 1 or end.day > month.end_inclusive.day
+            last = month.end_inclusive if at_end else month.start.replace(day=end.day)
+        if last >= base.end_inclusive:
+            return base
+        return Period(base.grain, base.start, last, complete=False)
+
     def months(self, end: date, count: int) -> tuple[Period, ...]:
         """The last `count` whole calendar months that end on or before `end`, oldest first."""
         last = self.period("month", end)

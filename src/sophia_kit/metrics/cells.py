@@ -32,6 +32,7 @@ from sophia_kit.metrics.expression import (
     parse_requirement,
     requirement_holds,
 )
+from sophia_kit.metrics.principal import Filters, Principal, permitted
 from sophia_kit.metrics.value import Period, Unknown
 from sophia_kit.warehouse import TableFreshness, model_references
 
@@ -44,7 +45,6 @@ RATES_TABLE = "fx_rates"
 _NAMED_RATES = 3
 
 Members = tuple[str, ...]
-Filters = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,10 @@ class Cells:
         cell = self.found.get((period, members))
         return self.absent[period] if cell is None else cell
 
+    def joined(self, others: Cells) -> Cells:
+        """These and the others, which are of other periods."""
+        return Cells({**self.found, **others.found}, {**self.absent, **others.absent})
+
     def members(self) -> set[Members]:
         return {members for _, members in self.found}
 
@@ -100,21 +104,29 @@ def tables_of(views: Iterable[str]) -> tuple[str, ...]:
 
 
 class Reader:
-    """Evaluates definitions on one snapshot, for one day, and keeps what it ran.
+    """Evaluates definitions on one warehouse, for one day and one principal, and keeps what it ran.
 
     Attributes:
         statements: what ran, with what was bound, in order.
         views: the canonical views read so far.
     """
 
-    def __init__(self, warehouse: Engine, catalogue: Catalogue, calendar: Calendar, day: date) -> None:
-        self.statements: list[tuple[str, dict[str, Any]]] = []
+    def __init__(
+        self,
+        warehouse: Engine,
+        catalogue: Catalogue,
+        calendar: Calendar,
+        day: date,
+        principal: Principal | None = None,
+    ) -> None:
+        self.statements: list[tuple[str, Mapping[str, Any]]] = []
         self.views: dict[str, None] = {}
-        self._warehouse = warehouse
+        self.warehouse = warehouse
         self._dialect = dialect_of(warehouse.dialect)
         self._catalogue = catalogue
-        self._calendar = calendar
+        self.calendar = calendar
         self._day = day
+        self._principal = principal
         with _known_guard:
             known = _known.get(warehouse)
             if known is None:
@@ -125,10 +137,15 @@ class Reader:
     def freshness(self) -> dict[str, TableFreshness]:
         return self._snapshot.freshness
 
-    def run(self, sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    def recall(self, statements: Iterable[tuple[str, Mapping[str, Any]]], views: Iterable[str]) -> None:
+        """Take what ran before as evidence."""
+        self.statements += statements
+        self.views |= dict.fromkeys(views)
+
+    def run(self, sql: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Run a statement and keep it as evidence."""
         self.statements.append((sql, params))
-        return self._warehouse.query(sql, params).frame.to_dicts()
+        return self.warehouse.query(sql, params).frame.to_dicts()
 
     def first_day(self, definition: Definition) -> date | None:
         """The first day that the metric's rows know of; None when there are no rows. Never loaded counts as such."""
@@ -143,9 +160,10 @@ class Reader:
         assert isinstance(definition, RowsDefinition)
         return self._rows(definition, by, filters, periods)
 
-    def _rows(self, definition: RowsDefinition, by: Members, filters: Filters, periods: Sequence[Period]) -> Cells:
+    def _rows(self, definition: RowsDefinition, by: Members, asked_for: Filters, periods: Sequence[Period]) -> Cells:
+        filters = permitted(self._principal, definition, asked_for)
         shape = self._shape(definition, by, filters, periods)
-        compiled = self._catalogue.compile(definition, shape, self._warehouse.dialect)
+        compiled = self._catalogue.compile(definition, shape, self.warehouse.dialect)
         self.views |= dict.fromkeys(compiled.views)
         absent: dict[Period, Cell] = {}
         asked: list[Period] = []
@@ -158,12 +176,12 @@ class Reader:
             return Cells({}, absent)
         if len(asked) < len(periods):
             shape = self._shape(definition, by, filters, asked)
-            compiled = self._catalogue.compile(definition, shape, self._warehouse.dialect)
+            compiled = self._catalogue.compile(definition, shape, self.warehouse.dialect)
         params = self._params(definition, compiled, asked, filters)
         rows = self.run(compiled.sql, params)
         lacking: dict[tuple[date, Members], list[str]] = {}
         if any(row["missing_rates"] for row in rows):
-            named = self._catalogue.compile(definition, replace(shape, named=True), self._warehouse.dialect)
+            named = self._catalogue.compile(definition, replace(shape, named=True), self.warehouse.dialect)
             named_rows = self.run(named.sql, params)
             lacking = {_key(row, by): self._dialect.read_texts(row["missing_rates"]) for row in named_rows}
         by_start = {period.start: period for period in asked}
@@ -172,8 +190,8 @@ class Reader:
             if row["row_count"]:
                 start, members = _key(row, by)
                 found[by_start[start], members] = _cell(definition, row, lacking.get((start, members), []))
-        if filters and not found:
-            self._check_members(definition, filters)
+        if asked_for and not found:
+            self._check_members(definition, asked_for)
         return Cells(found, absent)
 
     def _shape(self, definition: RowsDefinition, by: Members, filters: Filters, periods: Sequence[Period]) -> Shape:
@@ -214,7 +232,7 @@ class Reader:
     def _input(self, item: Input, by: Members, filters: Filters, periods: Sequence[Period]) -> Cells:
         definition = self._catalogue.get(item.metric)
         if item.window is None:
-            moved = {period: self._calendar.shift(period, item.offset) if item.offset else period for period in periods}
+            moved = {period: self.calendar.shift(period, item.offset) if item.offset else period for period in periods}
             cells = self.cells(definition, by, filters, list(moved.values()))
             found = {
                 (period, key): cells.found[there, key]
@@ -225,8 +243,8 @@ class Reader:
             return Cells(found, {period: cells.absent[there] for period, there in moved.items()})
         months = {
             period: tuple(
-                self._calendar.shift(month, item.offset)
-                for month in self._calendar.months(self._end(period), item.window)
+                self.calendar.shift(month, item.offset)
+                for month in self.calendar.months(self._end(period), item.window)
             )
             for period in periods
         }
@@ -254,7 +272,7 @@ class Reader:
             return Unknown("before_data", f"{begins}; {opening} is needed.")
         if isinstance(definition, CumulativeDefinition):
             by_month = definition.trailing_days is None
-            reached = self._calendar.period("month", opening).end_inclusive if by_month else opening
+            reached = self.calendar.period("month", opening).end_inclusive if by_month else opening
             if reached < first:
                 return Unknown("before_data", f"{begins}; what counts for {period.label} begins on {opening}.")
         if definition.base_grain == "month" and not period.complete:
@@ -267,7 +285,7 @@ class Reader:
         for table in base:
             loaded = self.freshness[table].last_success_at if table in self.freshness else None
             if table != RATES_TABLE and (
-                loaded is None or not day_is_over(self._end(period), loaded, self._warehouse.time_zone)
+                loaded is None or not day_is_over(self._end(period), loaded, self.warehouse.time_zone)
             ):
                 reason = f"{table} has no rows for {period.label} and was last loaded before it ended."
                 return Cell(None, Unknown("not_covered", reason))
@@ -283,7 +301,7 @@ class Reader:
         if not isinstance(definition, CumulativeDefinition):
             return period.start
         if definition.since == "fiscal_year":
-            return self._calendar.period("year", end).start
+            return self.calendar.period("year", end).start
         if definition.trailing_days is not None:
             return end - timedelta(days=definition.trailing_days - 1)
         if definition.trailing_months is not None:
@@ -295,7 +313,7 @@ class Reader:
         self, definition: RowsDefinition, compiled: Compiled, periods: Sequence[Period], filters: Filters
     ) -> dict[str, Any]:
         ends = [self._end(period) for period in periods]
-        after = [self._calendar.shift(period, 1) for period in periods]
+        after = [self.calendar.shift(period, 1) for period in periods]
         openings = [self._opening(definition, period) for period in periods]
         days = {"first_day": periods[0].start, "last_day": ends[0], "opening": openings[0]}
         days |= {"next_start": after[0].start, "next_end": after[0].end_inclusive}
@@ -306,10 +324,16 @@ class Reader:
             "next_starts": [period.start for period in after],
             "next_ends": [period.end_inclusive for period in after],
         }
-        given: dict[str, Any] = {**days, "currency": self._warehouse.currency}
-        for name, items in (*lists.items(), *((f"filter_{at}", members) for at, (_, members) in enumerate(filters))):
+        given: dict[str, Any] = {**days, "currency": self.warehouse.currency, **self._filter_params(filters)}
+        for name, items in lists.items():
             given |= self._dialect.bind(name, items)
         return {name: value for name, value in given.items() if name in compiled.parameters}
+
+    def _filter_params(self, filters: Filters) -> dict[str, Any]:
+        bound: dict[str, Any] = {}
+        for index, (_, members) in enumerate(filters):
+            bound |= self._dialect.bind(f"filter_{index}", members)
+        return bound
 
     def _end(self, period: Period) -> date:
         """The last day that counts: rows after the day asked about don't belong to an unfinished period."""
@@ -325,13 +349,17 @@ class Reader:
         days = self._snapshot.first_days
         if key not in days:
             sql = f"SELECT min({column}) FROM {definition.base}"  # noqa: S608  # both checked against the schema
-            days[key] = self._warehouse.query(sql).frame.item()
+            days[key] = self.warehouse.query(sql).frame.item()
         return days[key]
 
     def _check_members(self, definition: RowsDefinition, filters: Filters) -> None:
         for dimension, members in filters:
-            members_sql = compile_members(definition, dimension, self._warehouse.dialect, self._catalogue.schema).sql
-            known = self._warehouse.query(members_sql).frame["member"].to_list()
+            restricted = permitted(self._principal, definition, ())
+            shape = Shape((dimension,), tuple(name for name, _ in restricted))
+            shape = replace(shape, members=tuple(len(items) for _, items in restricted))
+            compiled = compile_members(definition, shape, self.warehouse.dialect, self._catalogue.schema)
+            params = self._filter_params(restricted)
+            known = self.warehouse.query(compiled.sql, params).frame["member"].to_list()
             for member in members:
                 if member not in known:
                     raise UnknownName(dimension, member, known)

@@ -236,9 +236,10 @@ def _in_force(alias: str, first: str, end: str, day: str) -> str:
 
 
 def compile_members(
-    definition: RowsDefinition, dimension: str, dialect: Dialect = "duckdb", schema: Schema | None = None
+    definition: RowsDefinition, shape: Shape, dialect: Dialect = "duckdb", schema: Schema | None = None
 ) -> Compiled:
-    """The statement that lists a dimension's members (column `member`), whatever the period."""
-    parts = Parts(definition, Shape(by=(dimension,)), dialect_of(dialect), schema or canonical())
-    members = select([f"DISTINCT {parts.dimensions[0]} AS member"], f"{definition.base} AS base", parts.joins)
+    """The statement that lists the members of the dimension in `shape.by` (column `member`), whatever the period."""
+    parts = Parts(definition, shape, dialect_of(dialect), schema or canonical())
+    where = parts.where()
+    members = select([f"DISTINCT {parts.dimensions[0]} AS member"], f"{definition.base} AS base", parts.joins, where)
     return Compiled(f"{members}\nORDER BY member", tuple(parts.views), frozenset(parts.parameters))

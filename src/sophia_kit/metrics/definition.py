@@ -150,6 +150,7 @@ class Definition(_Part):
         source: whose definition this is.
         additive: `full` when values add up over time and dimensions, `dimensions` when over dimensions alone
             (a balance), `none` when a total has to be computed anew.
+        trailing_periods: how many periods a trailing average is made of.
         golden: the name of the independent computation that the package's tests hold it against; None for a
             project's own.
         alerts: the rules that its values are watched by.
@@ -171,6 +172,7 @@ class Definition(_Part):
     grains: Annotated[tuple[Grain, ...], Field(min_length=1)]
     dimensions: dict[Name, Text] = {}
     target: Target | None = None
+    trailing_periods: Annotated[int, Field(ge=2, le=60)] = 3
     synonyms: tuple[Text, ...] = ()
     golden: Name | None = None
     alerts: tuple[AlertRule, ...] = ()

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, cast
 
 from sophia_kit.core.clock import company_day
 from sophia_kit.core.errors import InputError, NoSnapshot
+from sophia_kit.metrics.answers import Answers
 from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.evaluation import check_query, evaluate, unanswered
 from sophia_kit.metrics.explanation import Explanation, explain_metric
+from sophia_kit.metrics.principal import Principal
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.value import ComparisonKind, Grain, MetricResult
 
@@ -28,6 +30,7 @@ __all__ = ["current_engine", "explain", "metric"]
 _KEPT_OPEN = 2
 _open: OrderedDict[Path, Warehouse] = OrderedDict()
 _open_guard = threading.Lock()
+_answers = Answers()
 
 
 def metric(
@@ -41,6 +44,8 @@ def metric(
     known_at: datetime | None = None,
     include_unfinished: bool = False,
     periods: int = 1,
+    trailing: int | None = None,
+    principal: Principal | None = None,
     settings: Settings | None = None,
     warehouse: Engine | None = None,
     catalogue: Catalogue | None = None,
@@ -50,19 +55,22 @@ def metric(
     Args:
         by: dimensions to group by.
         grain: `day`, `week`, `month`, `quarter` or `year`; default: the metric's first.
-        compare: any of `prior_period`, `prior_year`, `target`.
+        compare: any of `prior_period`, `prior_year`, `trailing_average`, `to_date`, `prior_year_to_date`, `target`.
         day: the company day the question is about; default: today by the settings' clock.
         filters: dimension to member, or to several members.
         known_at: answer from the snapshot that was current at this moment (with its time zone); default: the
             current one. Older than the oldest kept gives unknown.
         include_unfinished: take the period that holds `day` even though it isn't over.
         periods: how many periods, up to that one.
+        trailing: how many periods a trailing average is made of; default: what the metric's definition says.
+        principal: who asks, and may see some members only; default: the owner of the process, who may see everything.
         settings: default: those of the project around the working directory.
         warehouse: an open warehouse to ask, instead of opening a snapshot of the settings.
         catalogue: default: the package's metrics and the project's own.
 
     Raises:
         UnknownName: no such metric, dimension, grain, comparison or dimension member; suggests near ones.
+        AccessRefused: the principal may not see what is asked for.
         InputError: the day lies in the future or before the data begins.
         NoSnapshot: nothing was loaded yet.
     """
@@ -79,6 +87,8 @@ def metric(
         filters=tuple(restricted.items()),
         include_unfinished=include_unfinished,
         periods=periods,
+        trailing=trailing,
+        principal=principal,
     )
     check_query(catalogue.get(query.metric), query)
     if warehouse is None:
@@ -88,7 +98,7 @@ def metric(
             over = day_is_over(query.day, clock.now(), settings.company.time_zone)
             return unanswered(catalogue, query, calendar, settings, known_at, day_over=over)
         warehouse = _opened(snapshot, settings)
-    return evaluate(warehouse, catalogue, query, clock, calendar)
+    return evaluate(warehouse, catalogue, query, clock, calendar, _answers)
 
 
 def explain(

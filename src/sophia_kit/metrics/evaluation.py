@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Context, Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sophia_kit.core.clock import Clock, company_day
 from sophia_kit.core.errors import InputError, UnknownName
+from sophia_kit.metrics.answers import Answer, Answers
 from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.cells import RATES_TABLE, Cell, Members, Reader, tables_of
+from sophia_kit.metrics.comparison import COMPARISONS, Base, base_of, compare, mean_cell
 from sophia_kit.metrics.format import UNKNOWN, display_value
+from sophia_kit.metrics.number import decimal_of
+from sophia_kit.metrics.principal import permitted
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.targets import Targets
 from sophia_kit.metrics.value import (
@@ -34,9 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPARISONS", "check_query", "decimal_of", "evaluate", "provenance_of", "unanswered", "unit_of"]
 
-COMPARISONS: tuple[ComparisonKind, ...] = ("prior_period", "prior_year", "target")
 _MOST_PERIODS = 400
-_EXACT = Context(prec=38)
+_MOST_TRAILING = 60
 
 
 def evaluate(
@@ -45,13 +48,15 @@ def evaluate(
     query: MetricQuery,
     clock: Clock,
     calendar: Calendar = Calendar(),  # noqa: B008  # frozen
+    answers: Answers | None = None,
 ) -> MetricResult:
     """Answer `query` from the warehouse.
 
     The values stand in order of period, then of members; every period carries every member that has rows in any
-    of them.
+    of them. With `answers`, what was asked before is answered from there.
 
     Raises:
+        AccessRefused: who asks may not see what is asked for.
         UnknownName: no such metric, dimension, grain, comparison or dimension member; suggests near ones.
         InputError: the day lies in the future or before the data begins, or no periods are asked for.
     """
@@ -60,38 +65,26 @@ def evaluate(
     today = company_day(clock.now(), warehouse.time_zone)
     if query.day > today:
         raise InputError(f"{query.day} has not come yet: today is {today}.", hint=f"Ask for a day up to {today}.")
-    reader = Reader(warehouse, catalogue, calendar, query.day)
+    reader = Reader(warehouse, catalogue, calendar, query.day, query.principal)
     first = reader.first_day(definition)
     if first is not None and query.day < first:
         raise InputError(
             f"{query.metric} has no data on {query.day}: its data begins on {first}.",
             hint=f"Ask for a day from {first} on.",
         )
-    over = day_is_over(query.day, clock.now(), warehouse.time_zone)
-    asked = _periods(calendar, grain, query, day_over=over)
-    bases = {kind: {p: _base_period(calendar, kind, p) for p in asked} for kind in query.compare if kind != "target"}
-    every = dict.fromkeys([*asked, *(base for by_period in bases.values() for base in by_period.values())])
-    cells = reader.cells(definition, query.by, query.filters, list(every))
-    targets = (
-        Targets(reader, definition, unit_of(definition, warehouse.currency), query)
-        if "target" in query.compare
-        else None
-    )
-    if targets is not None:
-        targets.load(asked)
-    members: list[Members] = sorted(cells.members()) or [()]
+    asked = _periods(calendar, grain, query, day_over=day_is_over(query.day, clock.now(), warehouse.time_zone))
+    bases = _bases(calendar, definition, query, asked)
+    answer = _answer(reader, catalogue, definition, query, asked, bases, answers)
+    members: list[Members] = sorted(answer.cells.members()) or [()]
     drafts: list[tuple[Period, Members, Cell, tuple[Comparison, ...]]] = []
     for period in asked:
         for key in members:
-            cell = cells.at(period, key)
+            cell = answer.cells.at(period, key)
             compared = []
             for kind in query.compare:
-                if kind == "target":
-                    assert targets is not None
-                    compared.append(_compare(definition, kind, cell, targets.at(period), period, period))
-                else:
-                    base = bases[kind][period]
-                    compared.append(_compare(definition, kind, cell, cells.at(base, key), period, base))
+                base = bases[kind, period]
+                other = answer.targets[period] if kind == "target" else mean_cell(definition, answer.cells, base, key)
+                compared.append(compare(definition, kind, cell, other, period, base.shown))
             drafts.append((period, key, cell, tuple(compared)))
     freshness, provenance = _freshness(reader, clock), provenance_of(reader, catalogue, definition, warehouse)
     unit = unit_of(definition, warehouse.currency)
@@ -120,6 +113,60 @@ def evaluate(
     return MetricResult(query, tuple(values))
 
 
+def _bases(
+    calendar: Calendar, definition: Definition, query: MetricQuery, asked: Sequence[Period]
+) -> dict[tuple[ComparisonKind, Period], Base]:
+    """What each period is compared with."""
+    trailing = query.trailing or definition.trailing_periods
+    passed = {
+        period: period if period.complete else replace(period, end_inclusive=min(period.end_inclusive, query.day))
+        for period in asked
+    }
+    return {
+        (kind, period): base_of(calendar, kind, period, passed[period], trailing)
+        for kind in query.compare
+        for period in asked
+    }
+
+
+def _answer(
+    reader: Reader,
+    catalogue: Catalogue,
+    definition: Definition,
+    query: MetricQuery,
+    asked: Sequence[Period],
+    bases: Mapping[tuple[ComparisonKind, Period], Base],
+    answers: Answers | None,
+) -> Answer:
+    """What the query's statements find, or found when they ran before; the reader knows of them either way."""
+    warehouse = reader.warehouse
+    may_see = permitted(query.principal, definition, query.filters)
+    key = (
+        warehouse.snapshot, catalogue.schema, catalogue.digest(definition), query, may_see, tuple(asked),
+        reader.calendar, warehouse.currency, warehouse.time_zone,
+    )  # fmt: skip
+    kept = answers if warehouse.snapshot is not None else None
+    found = kept.get(key) if kept is not None else None
+    if found is not None:
+        reader.recall(found.statements, found.views)
+        return found
+    every = dict.fromkeys([*asked, *(period for base in bases.values() for period in base.of)])
+    # A part of a period begins where the whole does, and a statement tells periods by where they begin.
+    parts = [period for period in every if not period.complete and period not in asked]
+    cells = reader.cells(definition, query.by, query.filters, [period for period in every if period not in parts])
+    if parts:
+        cells = cells.joined(reader.cells(definition, query.by, query.filters, parts))
+    targets: dict[Period, Cell] = {}
+    if "target" in query.compare:
+        planned = Targets(reader, definition, unit_of(definition, warehouse.currency), query)
+        planned.load(asked)
+        targets = {period: planned.at(period) for period in asked}
+    answer = Answer(cells, targets, tuple(reader.statements), tuple(reader.views))
+    if kept is not None:
+        kept.keep(key, answer)
+    return answer
+
+
 def unanswered(
     catalogue: Catalogue,
     query: MetricQuery,
@@ -139,8 +186,10 @@ def unanswered(
         "", (), None, tables, (), catalogue.digest(definition), catalogue.own_definitions(definition)
     )
     values = []
-    for period in _periods(calendar, check_query(definition, query), query, day_over=day_over):
-        bases = {kind: period if kind == "target" else _base_period(calendar, kind, period) for kind in query.compare}
+    asked = _periods(calendar, check_query(definition, query), query, day_over=day_over)
+    bases = _bases(calendar, definition, query, asked)
+    for period in asked:
+        shown = {kind: bases[kind, period].shown for kind in query.compare}
         values.append(
             MetricValue(
                 metric=definition.name,
@@ -156,7 +205,7 @@ def unanswered(
                 members=(),
                 demo=settings.demo,
                 provenance=provenance,
-                comparisons=tuple(Comparison(kind, None, None, None, None, why, base) for kind, base in bases.items()),
+                comparisons=tuple(Comparison(kind, None, None, None, None, why, base) for kind, base in shown.items()),
                 display=UNKNOWN,
             )
         )
@@ -174,6 +223,7 @@ def check_query(definition: Definition, query: MetricQuery) -> Grain:
     Raises:
         UnknownName: a dimension, grain or comparison that isn't offered.
         InputError: no periods, too many, a dimension twice, or a filter without members.
+        AccessRefused: the principal may not see what is asked for.
     """
     grain = query.grain or definition.grains[0]
     if grain not in definition.grains:
@@ -184,6 +234,10 @@ def check_query(definition: Definition, query: MetricQuery) -> Grain:
     for kind in query.compare:
         if kind not in COMPARISONS:
             raise UnknownName("comparison", kind, COMPARISONS)
+    if query.trailing is not None and not 2 <= query.trailing <= _MOST_TRAILING:
+        raise InputError(
+            f"A trailing average of {query.trailing} periods isn't one.", hint=f"Ask for 2 to {_MOST_TRAILING}."
+        )
     if not 1 <= query.periods <= _MOST_PERIODS:
         raise InputError(f"{query.periods} periods can't be shown.", hint=f"Ask for 1 to {_MOST_PERIODS}.")
     if len(set(query.by)) < len(query.by) or len({name for name, _ in query.filters}) < len(query.filters):
@@ -191,6 +245,7 @@ def check_query(definition: Definition, query: MetricQuery) -> Grain:
     for name, members in query.filters:
         if not members:
             raise InputError(f"The filter on {name} permits no member.", hint="Name at least one.")
+    permitted(query.principal, definition, query.filters)
     return grain
 
 
@@ -204,43 +259,6 @@ def _periods(calendar: Calendar, grain: Grain, query: MetricQuery, *, day_over: 
         else:
             last = calendar.shift(last, -1)
     return [*(calendar.shift(last, -back) for back in range(query.periods - 1, 0, -1)), last]
-
-
-def _base_period(calendar: Calendar, kind: ComparisonKind, period: Period) -> Period:
-    return calendar.shift(period, -1) if kind == "prior_period" else calendar.prior_year(period)
-
-
-def _compare(
-    definition: Definition, kind: ComparisonKind, cell: Cell, base: Cell, period: Period, base_period: Period
-) -> Comparison:
-    def unknown(why: Unknown) -> Comparison:
-        return Comparison(kind, decimal_of(base.value), None, None, None, why, base_period)
-
-    if cell.unknown is not None:
-        return unknown(cell.unknown)
-    if base.unknown is not None:
-        return unknown(base.unknown)
-    if not period.complete and definition.additive == "full":
-        return unknown(Unknown("unfinished", f"{period.label} isn't over: a part isn't compared with a whole."))
-    assert cell.value is not None
-    assert base.value is not None
-    change = cell.value - base.value
-    good = None
-    if definition.higher_is_better is not None:
-        if change:
-            good = (change > 0) == definition.higher_is_better
-        elif kind == "target":
-            good = True
-    relative = change / abs(base.value) if base.value else None
-    return Comparison(kind, decimal_of(base.value), decimal_of(change), decimal_of(relative), good, None, base_period)
-
-
-def decimal_of(number: Fraction | None) -> Decimal | None:
-    """The number to 38 significant digits; exact where it has that many or fewer."""
-    if number is None:
-        return None
-    quotient = _EXACT.divide(Decimal(number.numerator), Decimal(number.denominator))
-    return quotient.normalize(_EXACT) if quotient.as_tuple().exponent != 0 else quotient
 
 
 def _freshness(reader: Reader, clock: Clock) -> Freshness:

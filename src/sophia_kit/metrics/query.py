@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from sophia_kit.metrics.principal import Filters, Principal
 from sophia_kit.metrics.value import ComparisonKind, Grain
 
 __all__ = ["MetricQuery"]
@@ -20,6 +21,8 @@ class MetricQuery:
         grain: None takes the metric's first grain.
         by: dimensions to group by.
         filters: pairs of a dimension and the members permitted.
+        trailing: how many periods a trailing average is made of; None takes what the metric's definition says.
+        principal: who asks; None is the owner of the process, who may see everything.
         periods: how many periods, the last of them the one described above.
     """
 
@@ -28,6 +31,8 @@ class MetricQuery:
     grain: Grain | None = None
     by: tuple[str, ...] = ()
     compare: tuple[ComparisonKind, ...] = ()
-    filters: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    filters: Filters = ()
     include_unfinished: bool = False
     periods: int = 1
+    trailing: int | None = None
+    principal: Principal | None = None

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sophia_kit.metrics.cells import Cell
+from sophia_kit.metrics.principal import permitted
 from sophia_kit.metrics.value import Period, Unknown
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Targets:
         self._reader = reader
         self._definition = definition
         self._unit = unit
-        self._restricted = bool(query.by or query.filters)
+        self._restricted = bool(query.by or permitted(query.principal, definition, query.filters))
         self._plans: dict[date, list[tuple[Fraction, str]]] = defaultdict(list)
 
     def load(self, periods: Sequence[Period]) -> None:

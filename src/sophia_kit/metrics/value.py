@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 Grain = Literal["day", "week", "month", "quarter", "year"]
-ComparisonKind = Literal["prior_period", "prior_year", "target"]
+ComparisonKind = Literal["prior_period", "prior_year", "trailing_average", "to_date", "prior_year_to_date", "target"]
 Format = Literal["money", "percent", "count", "decimal", "multiple", "score", "days", "months", "milliseconds"]
 UnknownCode = Literal[
     "not_loaded",
@@ -85,19 +85,31 @@ class Period:
 
     @property
     def label(self) -> str:
-        """The period for a reader: `31 Dec 2025`, `week of 29 Dec 2025`, `Dec 2025`, `Oct-Dec 2025`, `2025`."""
+        """The period for a reader: `31 Dec 2025`, `week of 29 Dec 2025`, `Dec 2025`, `Oct-Dec 2025`, `2025`.
+
+        A part of a period, and several days or weeks, are told by their days: `1-15 Dec 2025`.
+        """
         start, end = self.start, self.end_inclusive
-        if self.grain == "day":
-            return f"{start.day} {start:%b %Y}"
-        if self.grain == "week":
+        if self.grain == "week" and end - start == timedelta(days=6):
             return f"week of {start.day} {start:%b %Y}"
-        if self.grain == "month":
-            return f"{start:%b %Y}"
-        if self.grain == "year" and start.month == 1:
+        if self.grain in ("day", "week") or start.day != 1 or (end + timedelta(days=1)).day != 1:
+            return _days(start, end)
+        if self.grain == "year" and start.month == 1 and start.year == end.year:
             return f"{start:%Y}"
+        if (start.year, start.month) == (end.year, end.month):
+            return f"{start:%b %Y}"
         if start.year == end.year:
             return f"{start:%b}-{end:%b %Y}"
         return f"{start:%b %Y}-{end:%b %Y}"
+
+
+def _days(start: date, end: date) -> str:
+    last = f"{end.day} {end:%b %Y}"
+    if start == end:
+        return last
+    if start.year != end.year:
+        return f"{start.day} {start:%b %Y}-{last}"
+    return f"{start.day}-{last}" if start.month == end.month else f"{start.day} {start:%b}-{last}"
 
 
 @dataclass(frozen=True, slots=True)

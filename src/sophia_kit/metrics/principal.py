@@ -1,0 +1,64 @@
+"""Who asks, and which rows they may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sophia_kit.core.errors import AccessRefused
+
+if TYPE_CHECKING:
+    from sophia_kit.metrics.definition import Definition
+
+__all__ = ["Filters", "Principal", "permitted"]
+
+Filters = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person or service that asks.
+
+    An attribute named like a dimension restricts that dimension to its values, in every statement. A metric that lacks
+    the dimension is refused, and so is an attribute without values. No attributes: no restriction.
+
+    Attributes:
+        name: as logs and caches know it.
+        attributes: pairs of a dimension and the members permitted.
+    """
+
+    name: str
+    attributes: Filters = ()
+
+
+def permitted(principal: Principal | None, definition: Definition, filters: Filters) -> Filters:
+    """The filters of a query together with its principal's: what may be read.
+
+    Raises:
+        AccessRefused: the metric lacks a dimension that restricts the principal, no member of it is permitted, or the
+            query names a member that isn't.
+    """
+    if principal is None:
+        return filters
+    asked = dict(filters)
+    own: dict[str, tuple[str, ...]] = {}
+    for dimension, members in principal.attributes:
+        if dimension in own:
+            members = tuple(member for member in members if member in own[dimension])
+        if not members:
+            raise AccessRefused(
+                f"{principal.name} may see no {dimension} at all.",
+                hint="Ask who administers access for a member of it.",
+            )
+        if dimension not in definition.dimensions:
+            raise AccessRefused(
+                f"{principal.name} may see some of {dimension} only, and {definition.name} can't be told apart by it.",
+                hint=f"Ask for a metric that has the dimension {dimension}.",
+            )
+        for member in asked.get(dimension, ()):
+            if member not in members:
+                raise AccessRefused(
+                    f"{principal.name} may not see {dimension} {member!r}.", hint=f"Permitted: {', '.join(members)}."
+                )
+        own[dimension] = members
+    return tuple((own | asked).items())
