@@ -21,7 +21,7 @@ def check_rules(definition: Definition, source: SourceFile, where: tuple[str, ..
     """
     seen: set[str] = set()
     for index, rule in enumerate(definition.alerts):
-        here = (*where, "alerts", index)
+        here: tuple[str | int, ...] = (*where, "alerts", index)
         if rule.name in seen:
             raise source.error((*here, "name"), f"alert {rule.name!r} is defined twice", "Each needs its own name.")
         seen.add(rule.name)
