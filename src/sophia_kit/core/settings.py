@@ -134,6 +134,7 @@ class Settings(BaseSettings):
             since a frozen clock would make old data look fresh.
         proof_key: private Ed25519 key (PEM) for signing evidence as origin `ci`.
         metrics_dir: the folder of the project's own metrics; see `metrics_folder`.
+        checks_dir: the folder of the project's own checks of the data; see `checks_folder`.
     """
 
     model_config = SettingsConfigDict(
@@ -152,6 +153,7 @@ class Settings(BaseSettings):
     proof_key: SecretStr | None = None
     keys_dir: Path | None = None
     metrics_dir: Path | None = None
+    checks_dir: Path | None = None
     company: CompanySettings = CompanySettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     http: HttpSettings = HttpSettings()
@@ -224,6 +226,11 @@ class Settings(BaseSettings):
         return self.root / (self.metrics_dir or "metrics")
 
     @property
+    def checks_folder(self) -> Path:
+        """Where the project checks its data: `checks_dir`, relative to the root, or `checks/` below it."""
+        return self.root / (self.checks_dir or "checks")
+
+    @property
     def state_location(self) -> str:
         """A PostgreSQL URL, or the path of a SQLite file."""
         if self.state_url is not None:
@@ -241,6 +248,8 @@ class Settings(BaseSettings):
         }
         if self.metrics_dir is not None:
             shared["SOPHIA_METRICS_DIR"] = str(self.metrics_folder)
+        if self.checks_dir is not None:
+            shared["SOPHIA_CHECKS_DIR"] = str(self.checks_folder)
         if self.frozen_at is not None:
             shared["SOPHIA_FROZEN_AT"] = self.frozen_at.isoformat()
         return shared

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sophia_kit.warehouse import Snapshot
+from sophia_kit.warehouse.checks import CheckResult
 
 __all__ = ["IngestReport", "Progress", "ProgressEvent", "Stage", "TableReport", "TableStatus"]
 
 TableStatus = Literal["complete", "empty", "failed"]
-Stage = Literal["reading", "complete", "empty", "failed", "publishing", "published"]
+Stage = Literal["reading", "complete", "empty", "failed", "checking", "publishing", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class ProgressEvent:
     """A step of a load.
 
     Attributes:
-        stage: `reading` while a table is read, then how it ended; `publishing` and `published` for the snapshot.
+        stage: `reading` while a table is read, then how it ended; `checking`, `publishing` and `published` for the
+            snapshot.
         table: the table concerned; "" for the snapshot.
         rows: rows read of that table so far; of all tables for the snapshot.
         total: rows expected, or None when the source doesn't say.
@@ -68,12 +70,14 @@ class IngestReport:
         run_id: marks the load's attempts in the audit.
         snapshot: what readers now see.
         demo: whether the data is the fictional company's.
+        checks: what the checks of the data found, in order of their ids.
     """
 
     run_id: str
     snapshot: Snapshot
     demo: bool
     tables: tuple[TableReport, ...]
+    checks: tuple[CheckResult, ...] = ()
 
     @property
     def complete(self) -> bool:

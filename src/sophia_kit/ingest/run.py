@@ -34,7 +34,8 @@ from sophia_kit.ingest.landing import Landing
 from sophia_kit.ingest.report import IngestReport, Progress, ProgressEvent
 from sophia_kit.ingest.sources import ConnectorSource, LandingSource, Source
 from sophia_kit.state import State
-from sophia_kit.warehouse import SnapshotStore
+from sophia_kit.warehouse import Draft, SnapshotStore
+from sophia_kit.warehouse.checks import Check, CheckResult, check_draft, load_checks, write_results
 
 __all__ = ["ingest", "run_ingest"]
 
@@ -70,14 +71,16 @@ async def ingest(
         Unconfigured: no source is configured; lists what is missing.
         UnknownName: `only` names no source.
         Busy: another load is at work in this workspace.
-        IngestError: no source could be read, or demo and live data would mix.
+        DefinitionError: a check of the project's own is wrong; nothing was read.
+        IngestError: no source could be read, demo and live data would mix, or a blocking check failed.
         StorageError: the disk refuses. Readers stay on the snapshot before.
     """
     known = load_contracts() if contracts is None else contracts
+    checks = load_checks(settings.checks_folder)
     async with AsyncExitStack() as stack:
         sources = await _sources(settings, stack, connectors, landing, only)
         with file_lock(settings.locks_dir / "ingest.lock", what=f"The loader's lock of workspace {settings.workspace}"):
-            return await _load(settings, state, store, clock, known, sources, progress, full, run_id)
+            return await _load(settings, state, store, clock, known, checks, sources, progress, full, run_id)
 
 
 def run_ingest(
@@ -197,6 +200,7 @@ async def _load(
     store: SnapshotStore,
     clock: Clock,
     contracts: Mapping[str, Contract],
+    checks: Sequence[Check],
     sources: Sequence[Source],
     progress: Progress | None,
     full: bool,
@@ -215,10 +219,12 @@ async def _load(
                 tables = await load.tables(typing, writing, full=full)
                 demo = load.finish(tables)
                 rows = sum(table.rows_read for table in tables)
+                tell(ProgressEvent("checking", "", "", rows, rows, len(tables), len(tables)))
+                company = settings.company
+                draft.describe(demo=demo, time_zone=company.time_zone, currency=company.currency)
+                found = _checked(draft, checks, clock, company.time_zone)
                 tell(ProgressEvent("publishing", "", "", rows, rows, len(tables), len(tables)))
-                snapshot = draft.publish(
-                    demo=demo, time_zone=settings.company.time_zone, currency=settings.company.currency
-                )
+                snapshot = draft.publish(demo=demo, time_zone=company.time_zone, currency=company.currency)
             attempts.published()
     except duckdb.OutOfMemoryException as error:
         raise IngestError(
@@ -234,7 +240,26 @@ async def _load(
     pa.default_memory_pool().release_unused()
     state.forget_cursors([kept.snapshot_id for kept in store.list()])
     tell(ProgressEvent("published", "", "", rows, rows, len(tables), len(tables)))
-    return IngestReport(run, snapshot, demo, tuple(tables))
+    return IngestReport(run, snapshot, demo, tuple(tables), found)
+
+
+def _checked(draft: Draft, checks: Sequence[Check], clock: Clock, time_zone: str) -> tuple[CheckResult, ...]:
+    """What the checks find in the draft, which keeps it.
+
+    Raises:
+        IngestError: one failed that the data isn't published without.
+    """
+    found = check_draft(draft.connection, checks, now=clock.now(), time_zone=time_zone)
+    write_results(draft.connection, found)
+    blocking = {check.id for check in checks if check.blocking}
+    refused = [each for each in found if each.check_id in blocking and each.status in ("failed", "unknown")]
+    if refused:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise IngestError(
+            f"Check {refused[0].check_id} stops the load{more}: {refused[0].detail}",
+            hint="Nothing was published; readers see the snapshot before. Correct the source, or the check.",
+        )
+    return found
 
 
 def _known_at(store: SnapshotStore, clock: Clock) -> datetime:

@@ -10,7 +10,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from importlib import resources
 
-__all__ = ["model_references", "models"]
+__all__ = ["model_references", "models", "reads_one_table"]
 
 _COMMENT = re.compile(r"--[^\n]*")
 _REFERENCE = re.compile(r"\b(?:from|join)\s+((?:[a-z_]+\.)?[a-z_]+)", re.IGNORECASE)
@@ -39,6 +39,12 @@ def model_references() -> dict[str, frozenset[str]]:
             below |= found.get(ref, frozenset()) if "." not in ref else {ref}
         found[name] = frozenset(below)
     return found
+
+
+def reads_one_table(view: str) -> bool:
+    """Whether the view's model reads one table of `raw` or `meta`, and no other view."""
+    (first, *more) = _references(models()[view])
+    return "." in first and not more
 
 
 def _references(sql: str) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-__all__ = ["create_layout"]
+__all__ = ["create_layout", "create_missing"]
 
 _LAYOUT = """
 CREATE SCHEMA IF NOT EXISTS raw;
@@ -29,8 +29,20 @@ CREATE TABLE IF NOT EXISTS meta.freshness (
     freshness_hours DOUBLE NOT NULL, row_count BIGINT NOT NULL
 );
 """
+_CHECK_RESULTS = """
+CREATE TABLE IF NOT EXISTS meta.check_results (
+    check_id VARCHAR NOT NULL, view VARCHAR NOT NULL, kind VARCHAR NOT NULL, severity VARCHAR NOT NULL,
+    status VARCHAR NOT NULL, failed_rows BIGINT NOT NULL, checked_rows BIGINT NOT NULL, rows_before BIGINT,
+    detail VARCHAR NOT NULL, description VARCHAR NOT NULL, stands_on VARCHAR NOT NULL, ran_at TIMESTAMP NOT NULL
+);
+"""
 
 
 def create_layout(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the schemas `raw` and `meta` and the tables of `meta` where they are missing."""
-    connection.execute(_LAYOUT)
+    connection.execute(_LAYOUT + _CHECK_RESULTS)
+
+
+def create_missing(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create, empty, in the in-memory schema `meta` what a snapshot of an earlier version doesn't hold."""
+    connection.execute(_CHECK_RESULTS)

@@ -18,6 +18,7 @@ from sophia_kit.warehouse.canonical import models
 from sophia_kit.warehouse.digest import rows_digest
 from sophia_kit.warehouse.engine import Dialect, QueryProvenance, QueryResult, TableFreshness
 from sophia_kit.warehouse.guard import require_select
+from sophia_kit.warehouse.layout import create_missing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -254,5 +255,7 @@ def _define_views(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE SCHEMA raw; CREATE SCHEMA meta")
     for schema, table in names:
         connection.execute(f'CREATE VIEW {schema}."{table}" AS FROM {CATALOG}.{schema}."{table}"')
+    if ("meta", "check_results") not in names:
+        create_missing(connection)
     for name, sql in models().items():
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')

@@ -210,12 +210,8 @@ class Draft:
             self._remove()
             raise _draft_error(path, error) from error
 
-    def publish(self, *, demo: bool, time_zone: str, currency: str) -> Snapshot:
-        """Seal the draft and make it the current snapshot.
-
-        Raises:
-            StorageError: the disk refuses; readers stay on the old snapshot.
-        """
+    def describe(self, *, demo: bool, time_zone: str, currency: str) -> None:
+        """Write what the snapshot says of itself, which some canonical views read."""
         parent = self.parent.snapshot_id if self.parent else None
         row = [
             self.snapshot_id,
@@ -226,9 +222,17 @@ class Draft:
             currency,
             parent,
         ]
+        self.connection.execute("DELETE FROM meta.snapshot")
+        self.connection.execute("INSERT INTO meta.snapshot VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def publish(self, *, demo: bool, time_zone: str, currency: str) -> Snapshot:
+        """Seal the draft and make it the current snapshot.
+
+        Raises:
+            StorageError: the disk refuses; readers stay on the old snapshot.
+        """
         try:
-            self.connection.execute("DELETE FROM meta.snapshot")
-            self.connection.execute("INSERT INTO meta.snapshot VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            self.describe(demo=demo, time_zone=time_zone, currency=currency)
             self.connection.execute("CHECKPOINT")
             self.connection.close()
         except duckdb.Error as error:
