@@ -29,6 +29,37 @@ Tiny = Callable[..., Asking]
 NIGHT = datetime(2025, 7, 1, 2, 0, tzinfo=UTC)
 
 
+def _tiny_in(folder_of_all: Path, stack: ExitStack) -> Tiny:
+    def _tiny(
+        rows: Rows,
+        *,
+        now: datetime = NIGHT,
+        never: Sequence[str] = (),
+        loaded: Mapping[str, datetime] | None = None,
+        calendar: Calendar = Calendar(),  # noqa: B008  # frozen
+        folder: str = "tiny",
+    ) -> Asking:
+        store = SnapshotStore(folder_of_all / folder)
+        with store.draft(NIGHT) as draft:
+            for name, contract in load_contracts().items():
+                draft.connection.execute(contract.ddl())
+                for index, row in enumerate(rows.get(name, ())):
+                    full = {"source_id": f"{name}-{index}", "is_deleted": False, **row}
+                    names = ", ".join(full)
+                    marks = ", ".join("?" for _ in full)
+                    draft.connection.execute(f"INSERT INTO raw.{name} ({names}) VALUES ({marks})", list(full.values()))
+                at = None if name in never else (loaded or {}).get(name, NIGHT)
+                draft.connection.execute(
+                    "INSERT INTO meta.freshness VALUES (?, ?, ?, ?, ?)",
+                    [name, contract.source_system, at and at.replace(tzinfo=None), contract.freshness_hours, 0],
+                )
+            snapshot = draft.publish(demo=False, time_zone="UTC", currency="USD")
+        warehouse = stack.enter_context(Warehouse.open(snapshot, Settings(root=folder_of_all)))
+        return Asking(warehouse, Catalogue.load(), FrozenClock(now), calendar)
+
+    return _tiny
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Iterator[Tiny]:
     """Makes a snapshot that holds the given rows, loaded at 2 in the morning of 1 July 2025, in UTC and dollars.
@@ -36,37 +67,14 @@ def tiny(tmp_path: Path) -> Iterator[Tiny]:
     Columns that aren't given are NULL; tables in `never` were not loaded; `loaded` says when the others were.
     """
     with ExitStack() as stack:
+        yield _tiny_in(tmp_path, stack)
 
-        def _tiny(
-            rows: Rows,
-            *,
-            now: datetime = NIGHT,
-            never: Sequence[str] = (),
-            loaded: Mapping[str, datetime] | None = None,
-            calendar: Calendar = Calendar(),  # noqa: B008  # frozen
-            folder: str = "tiny",
-        ) -> Asking:
-            store = SnapshotStore(tmp_path / folder)
-            with store.draft(NIGHT) as draft:
-                for name, contract in load_contracts().items():
-                    draft.connection.execute(contract.ddl())
-                    for index, row in enumerate(rows.get(name, ())):
-                        full = {"source_id": f"{name}-{index}", "is_deleted": False, **row}
-                        names = ", ".join(full)
-                        marks = ", ".join("?" for _ in full)
-                        draft.connection.execute(
-                            f"INSERT INTO raw.{name} ({names}) VALUES ({marks})", list(full.values())
-                        )
-                    at = None if name in never else (loaded or {}).get(name, NIGHT)
-                    draft.connection.execute(
-                        "INSERT INTO meta.freshness VALUES (?, ?, ?, ?, ?)",
-                        [name, contract.source_system, at and at.replace(tzinfo=None), contract.freshness_hours, 0],
-                    )
-                snapshot = draft.publish(demo=False, time_zone="UTC", currency="USD")
-            warehouse = stack.enter_context(Warehouse.open(snapshot, Settings(root=tmp_path)))
-            return Asking(warehouse, Catalogue.load(), FrozenClock(now), calendar)
 
-        yield _tiny
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
+    """A snapshot in which every table was loaded and holds nothing. Not to be changed."""
+    with ExitStack() as stack:
+        yield _tiny_in(tmp_path_factory.mktemp("empty"), stack)({})
 
 
 @pytest.fixture(scope="session")

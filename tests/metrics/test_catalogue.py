@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 from tests.conftest import REPOSITORY
+from tests.metrics.asking import Asking
 from tests.metrics.catalogue_page import page
 from tests.metrics.conftest import Tiny
 
@@ -15,10 +16,9 @@ from sophia_kit.metrics import Catalogue
 from sophia_kit.metrics.compile import Shape
 from sophia_kit.metrics.definition import (
     CohortDefinition,
+    FlowDefinition,
     PointInTimeDefinition,
-    RatioDefinition,
     RowsDefinition,
-    SimpleDefinition,
 )
 from sophia_kit.metrics.schema import columns, views
 from sophia_kit.warehouse import model_references
@@ -36,6 +36,7 @@ ASKED = {
     "sales velocity": "sales_velocity", "average sales cycle": "sales_cycle", "quota attainment": "quota_attainment",
     "forecast accuracy": "forecast_accuracy", "stuck deals": "stuck_deals", "revenue": "revenue",
     "gross margin": "gross_margin", "EBITDA": "ebitda", "Rule of 40": "rule_of_40", "burn": "burn",
+    "runway": "runway", "p95 processing time": "processing_time_p95",
     "payment volume": "payment_volume", "payment success rate": "payment_success_rate",
     "failed payments": "failed_payments", "processor cost per payment": "processor_cost_per_payment",
     "call sentiment": "call_sentiment", "talk ratio": "talk_ratio",
@@ -88,21 +89,19 @@ def test_the_digest_follows_the_definition_and_what_it_derives_from(name: str) -
         assert other.digest(item if below is not item else other.get(name)) != CATALOGUE.digest(item)
 
 
-def test_every_view_answers_on_an_empty_snapshot_with_the_columns_that_definitions_see(tiny: Tiny) -> None:
-    empty = tiny({})
+def test_every_view_answers_on_an_empty_snapshot_with_the_columns_that_definitions_see(empty: Asking) -> None:
     for view in views():
         frame = empty.warehouse.query(f"FROM {view}").frame
         assert tuple(frame.columns) == columns(view), view
         assert frame.is_empty() or view == "freshness"
 
 
-def test_times_are_dates_so_that_a_company_day_is_one_day(tiny: Tiny) -> None:
-    empty = tiny({})
+def test_times_are_dates_so_that_a_company_day_is_one_day(empty: Asking) -> None:
     for item in CATALOGUE:
         if not isinstance(item, RowsDefinition):
             continue
         frame = empty.warehouse.query(f"FROM {item.base}").frame
-        if isinstance(item, SimpleDefinition | RatioDefinition):
+        if isinstance(item, FlowDefinition):
             times = [item.time]
         else:
             assert isinstance(item, PointInTimeDefinition | CohortDefinition)
@@ -111,10 +110,9 @@ def test_times_are_dates_so_that_a_company_day_is_one_day(tiny: Tiny) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if isinstance(CATALOGUE.get(name), RowsDefinition)])
-def test_every_shape_of_every_metric_runs_on_an_empty_snapshot(tiny: Tiny, name: str) -> None:
+def test_every_shape_of_every_metric_runs_on_an_empty_snapshot(empty: Asking, name: str) -> None:
     item = CATALOGUE.get(name)
     assert isinstance(item, RowsDefinition)
-    empty = tiny({})
     for by, single in product((*item.dimensions, None), (True, False)):
         split = (by,) if by else ()
         compiled = CATALOGUE.compile(item, Shape(split, split, single and not isinstance(item, CohortDefinition)))

@@ -55,8 +55,32 @@ def rule_of_40(raw: Raw, start: date, end: date, by: str | None) -> Values:
     return {"": None if growth is None or margin is None else growth - 1 + margin}
 
 
+def revenue_ytd(raw: Raw, start: date, end: date, by: str | None) -> Values:
+    return revenue(raw, end.replace(month=1, day=1), end, by)
+
+
+def revenue_ttm(raw: Raw, start: date, end: date, by: str | None) -> Values:
+    first = months_before(end, 12)[0]
+    if first < raw.table("ledger_entries")["entry_day"].min():  # type: ignore[operator]  # of days
+        return {"": None}
+    return revenue(raw, first.replace(day=1), end, by)
+
+
+def cash(raw: Raw, start: date, end: date, by: str | None) -> Values:
+    return posted("cash")(raw, date.min, end, by)
+
+
+def runway(raw: Raw, start: date, end: date, by: str | None) -> Values:
+    held, burnt = cash(raw, start, end, None).get(""), over_months(raw, burn, months_before(end, 3))
+    return {"": over(held, burnt / 3) if burnt is not None and burnt > 0 else None}
+
+
 GOLDEN: dict[str, Golden] = {
     "revenue": revenue,
+    "revenue_ytd": revenue_ytd,
+    "revenue_ttm": revenue_ttm,
+    "cash": cash,
+    "runway": runway,
     "cost_of_revenue": posted("cogs", sign=-1),
     "gross_profit": gross_profit,
     "gross_margin": share_of_revenue(gross_profit),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
+from math import ceil, floor
 
 import polars as pl
 from tests.metrics.golden.raw import ZERO, Golden, Raw, Values, between, counts, formula, over, quotient
@@ -38,6 +40,21 @@ def processor_cost_per_payment(raw: Raw, start: date, end: date, by: str | None)
     return formula(over, (processor_cost(raw, start, end, by), ZERO), (paid, ZERO))
 
 
+def processing_time_p95(raw: Raw, start: date, end: date, by: str | None) -> Values:
+    told = _attempts(raw, start, end, by, "succeeded", "failed").filter(pl.col("processing_ms").is_not_null())
+    found: Values = {}
+    for member, times in told.group_by("member").agg(pl.col("processing_ms").sort()).iter_rows():
+        place = Fraction(95, 100) * (len(times) - 1)
+        below, above = times[floor(place)], times[ceil(place)]
+        found[member] = below + (above - below) * (place - floor(place))
+    return found
+
+
+def active_properties(raw: Raw, start: date, end: date, by: str | None) -> Values:
+    paid = _attempts(raw, start, end, by, "succeeded").group_by("member").agg(pl.col("property_id").n_unique())
+    return {member: Fraction(count) for member, count in paid.iter_rows()}
+
+
 GOLDEN: dict[str, Golden] = {
     "payment_volume": payment_volume,
     "payments": number_of("succeeded"),
@@ -45,5 +62,7 @@ GOLDEN: dict[str, Golden] = {
     "payment_success_rate": share_of("succeeded"),
     "failure_rate": share_of("failed"),
     "processor_cost": processor_cost,
+    "processing_time_p95": processing_time_p95,
+    "active_properties": active_properties,
     "processor_cost_per_payment": processor_cost_per_payment,
 }
