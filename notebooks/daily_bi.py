@@ -146,6 +146,31 @@ def _(mo, reports, shown):
 def _(escape, mo, reports, shown):
     mo.vstack(
         [
+            mo.md("## Why it moved"),
+            *(
+                mo.vstack(
+                    [
+                        mo.Html(f"<h3>{escape(reports.why_heading(item))}</h3>"),
+                        reports.waterfall_chart(item, item.tables[0]),
+                        mo.ui.table(
+                            [row for table in item.tables for row in reports.why_rows(shown, table)],
+                            selection=None,
+                            show_data_types=False,
+                            pagination=False,
+                        ),
+                    ]
+                )
+                for item in shown.whys
+            ),
+        ]
+    )
+    return
+
+
+@app.cell
+def _(escape, mo, reports, shown):
+    mo.vstack(
+        [
             mo.md("## Trends"),
             mo.hstack(
                 [

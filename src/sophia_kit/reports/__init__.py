@@ -25,12 +25,15 @@ from sophia_kit.reports.views import (
     reason_rows,
     source_rows,
     tiles_markup,
+    why_heading,
+    why_rows,
 )
 
 if TYPE_CHECKING:
     from sophia_kit.reports.brief import render
     from sophia_kit.reports.charts import Drawing, breakdown_chart, trend_charts
     from sophia_kit.reports.result import Published, publish
+    from sophia_kit.reports.waterfall import waterfall_chart
 
 __all__ = [
     "BriefChoices",
@@ -71,6 +74,9 @@ __all__ = [
     "started_as_script",
     "tiles_markup",
     "trend_charts",
+    "waterfall_chart",
+    "why_heading",
+    "why_rows",
 ]
 
 # These need Altair and Jinja, which take a second to import and belong to the extra `notebooks`.
@@ -81,6 +87,7 @@ _DRAWN = {
     "publish": "result",
     "render": "brief",
     "trend_charts": "charts",
+    "waterfall_chart": "waterfall",
 }
 
 

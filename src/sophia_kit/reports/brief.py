@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from sophia_kit.metrics.change.words import plain, readable
 from sophia_kit.reports.charts import MOVEMENTS, Drawing, breakdown_chart, sparkline, svg, trend_charts
 from sophia_kit.reports.facts import Explanation, Line, anchor
-from sophia_kit.reports.model import DailyBrief, Kpi
+from sophia_kit.reports.model import DailyBrief, Kpi, Why
 from sophia_kit.reports.theme import COLOURS, FONTS, css_variables
 from sophia_kit.reports.views import change_fact
+from sophia_kit.reports.waterfall import waterfall_chart, waterfall_text
 
 __all__ = ["render"]
 
@@ -61,6 +63,9 @@ def render(brief: DailyBrief) -> str:
         movements=[kpi for name, _ in MOVEMENTS if (kpi := brief.kpi(name)) is not None],
         charts=[_figure(item, f"chart-{place}") for place, item in enumerate(trend_charts(brief))],
         failures_chart=_failures_chart(brief),
+        waterfall=_waterfall,
+        plain=plain,
+        readable=readable,
         none_failed=_none_failed(brief),
         sparkline=lambda kpi: Markup(sparkline(kpi)),  # noqa: S704
         css=Markup(_css(brief)),  # noqa: S704
@@ -106,6 +111,14 @@ def _failures_chart(brief: DailyBrief) -> Markup | None:
     text = "; ".join(f"{value.members[0][1].replace('_', ' ')}: {value.display}" for value in failures.values)
     title = "Failed payments by reason; the thin mark is the month before"
     return Markup(svg(breakdown_chart(failures), name="chart-failures", title=title, description=text))  # noqa: S704
+
+
+def _waterfall(why: Why) -> Markup:
+    table = why.tables[0]
+    title = f"From {why.change.base.period.label} to {why.change.value.period.label}, by {plain(table.item.by)}"
+    name = f"chart-{why.fact.replace('.', '-')}"
+    chart, text = waterfall_chart(why, table), waterfall_text(why, table)
+    return Markup(svg(chart, name=name, title=title, description=text))  # noqa: S704
 
 
 def _none_failed(brief: DailyBrief) -> Kpi | None:

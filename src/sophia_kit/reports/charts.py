@@ -18,7 +18,16 @@ from sophia_kit.metrics.value import MetricValue
 from sophia_kit.reports.model import Breakdown, DailyBrief, Kpi
 from sophia_kit.reports.theme import COLOURS, chart_config
 
-__all__ = ["Drawing", "breakdown_chart", "movements_chart", "sparkline", "svg", "trend_chart", "trend_charts"]
+__all__ = [
+    "Drawing",
+    "breakdown_chart",
+    "layered",
+    "movements_chart",
+    "sparkline",
+    "svg",
+    "trend_chart",
+    "trend_charts",
+]
 
 WIDTH: Final = 330
 HEIGHT: Final = 120
@@ -95,7 +104,7 @@ def trend_chart(kpi: Kpi, *, width: int = WIDTH, height: int = HEIGHT) -> alt.La
         gap = base.transform_filter("!isValid(datum.value)")
         mark = gap.mark_text(text="?", color=COLOURS["warn"], fontWeight="bold")
         marks.append(mark.encode(x=x, y=alt.value(height - 8)))
-    return _finish(marks, width, height)
+    return layered(marks, width, height)
 
 
 def movements_chart(parts: Sequence[tuple[Kpi, int]], *, width: int = WIDTH, height: int = HEIGHT) -> alt.LayerChart:
@@ -118,7 +127,7 @@ def movements_chart(parts: Sequence[tuple[Kpi, int]], *, width: int = WIDTH, hei
     )
     zero = _chart([{"zero": 0}]).mark_rule(color=COLOURS["faint"]).encode(y="zero:Q")
     # The legend takes what the plot gives up, so that charts in a row end at one height.
-    return _finish([bars, zero], width, height - 22)
+    return layered([bars, zero], width, height - 22)
 
 
 def breakdown_chart(breakdown: Breakdown, *, width: int = WIDTH, bar: int = 26) -> alt.LayerChart:
@@ -141,7 +150,7 @@ def breakdown_chart(breakdown: Breakdown, *, width: int = WIDTH, bar: int = 26) 
     bars = base.mark_bar(size=bar - 12).encode(x=x, y=y)
     text = base.mark_text(align="left", dx=5).encode(x=x, y=y, text="display:N")
     before = base.transform_filter("isValid(datum.before)").mark_tick(color=COLOURS["ink"], thickness=2, size=bar - 6)
-    return _finish([bars, before.encode(x="before:Q", y=y), text], width - 150, bar * max(len(rows), 1))
+    return layered([bars, before.encode(x="before:Q", y=y), text], width - 150, bar * max(len(rows), 1))
 
 
 def sparkline(kpi: Kpi, *, width: int = 120, height: int = 28) -> str:
@@ -258,7 +267,7 @@ def _chart(rows: Sequence[dict[str, Any]]) -> alt.Chart:
     return alt.Chart({"values": list(rows)})
 
 
-def _finish(marks: Sequence[alt.Chart], width: int, height: int) -> alt.LayerChart:
+def layered(marks: Sequence[alt.Chart], width: int, height: int) -> alt.LayerChart:
     chart = alt.LayerChart(layer=list(marks), width=width, height=height)
     chart.config = alt.Config(**chart_config())
     return chart

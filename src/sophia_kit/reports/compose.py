@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
+from sophia_kit.metrics.change import ChangeExplanation
 from sophia_kit.metrics.value import MetricValue
 from sophia_kit.reports.facts import Explanation, Facts, Line, facts_of, slug
 from sophia_kit.reports.model import Breakdown, DailyBrief, Finding, FreshnessGate, Header, Kpi, Mover
 from sophia_kit.reports.narrative import narrate
+from sophia_kit.reports.why import explain_why, terms_of_why, why_of
 
 __all__ = ["Grouped", "MetricText", "Quality", "compose"]
 
@@ -56,8 +58,9 @@ def compose(
     gate: FreshnessGate,
     quality: Quality,
     texts: Mapping[str, MetricText],
+    changes: Sequence[ChangeExplanation] = (),
 ) -> DailyBrief:
-    """The brief of these answers.
+    """The brief of these answers; `changes` are those that it explains.
 
     Raises:
         ValueError: two facts would carry the same name.
@@ -71,8 +74,10 @@ def compose(
         for item in breakdowns
         if item.values
     ]
+    whys = tuple(why for place, change in enumerate(changes, 1) if (why := why_of(place, change)) is not None)
+    explanations += [explain_why(why, texts[why.change.value.metric].formula, header.snapshot_id) for why in whys]
     explanations += quality.explanations
-    facts = Facts.gather(explanations, _terms(kpis, day_kpis, failures, movers, gate))
+    facts = Facts.gather(explanations, _terms(kpis, day_kpis, failures, movers, gate) | terms_of_why(whys))
     return DailyBrief(
         header=header,
         gate=gate,
@@ -80,6 +85,7 @@ def compose(
         day_kpis=tuple(day_kpis),
         failures=failures,
         movers=movers,
+        whys=whys,
         findings=(*_unknown_findings((*kpis, *day_kpis)), *quality.findings),
         narrative=narrate(facts),
         explanations=tuple(explanations),

@@ -15,6 +15,8 @@ from sophia_kit.core.errors import InputError, UnknownName
 from sophia_kit.core.settings import Settings, load_settings
 from sophia_kit.metrics.calendar import Calendar
 from sophia_kit.metrics.catalogue import Catalogue
+from sophia_kit.metrics.change.asked import Asked
+from sophia_kit.metrics.change.entry import explain_value
 from sophia_kit.metrics.definition import Definition, DerivedDefinition, RatioDefinition, RowsDefinition
 from sophia_kit.metrics.evaluation import evaluate
 from sophia_kit.metrics.query import MetricQuery
@@ -23,9 +25,11 @@ from sophia_kit.reports.compose import Grouped, MetricText, compose
 from sophia_kit.reports.model import DailyBrief, Finding, Header, Kpi
 from sophia_kit.reports.parameters import BriefParameters
 from sophia_kit.reports.quality import find_quality, freshness_gate
+from sophia_kit.reports.why import Explained, movers_of
 from sophia_kit.warehouse import SnapshotStore, Warehouse
 
 if TYPE_CHECKING:
+    from sophia_kit.metrics.change import ChangeExplanation
     from sophia_kit.metrics.value import MetricResult
 
 __all__ = ["BriefChoices", "brief_choices", "daily_brief", "segments"]
@@ -51,6 +55,8 @@ KEY_FIGURES: Final = (
 ON_THE_DAY: Final = ("payment_volume", "payment_success_rate", "failed_payments")
 MOVERS: Final = (("arr", "account"), ("arr", "segment"), ("revenue", "stream"), ("payment_volume", "processor"))
 FAILURES: Final = ("failed_payments", "reason")
+NAMES: Final = frozenset({"account", "owner", "property"})
+"""Dimensions whose members are single customers, people or places: too many to explain what moved a company."""
 PERIODS: Final[dict[Grain, int]] = {"day": 30, "month": 13, "quarter": 9}
 
 
@@ -159,6 +165,7 @@ class _Asking:
         gate, limits = freshness_gate(self.warehouse, required, self.clock.now())
         quality = find_quality(self.warehouse, gate)
         without = tuple(Finding("unknown", label, error.message) for label, error in self.refused)
+        changes = [self._change(kpi, kind) for kpi, kind in movers_of(kpis)]
         return compose(
             self._header(),
             kpis=kpis,
@@ -171,7 +178,31 @@ class _Asking:
                 explanations=(*quality.explanations, limits),
             ),
             texts={name: _text(self.catalogue.get(name)) for name in KEY_FIGURES},
+            changes=changes,
         )
+
+    def _change(self, kpi: Kpi, kind: Explained) -> ChangeExplanation:
+        definition, compared = self.catalogue.get(kpi.name), kpi.value.comparison(kind)
+        assert compared is not None
+        assert compared.base_period is not None
+        filters = self._filters(definition)
+        asked = Asked(
+            engine=self.warehouse,
+            catalogue=self.catalogue,
+            calendar=Calendar.of(self.settings.company),
+            definition=definition,
+            value=kpi.value,
+            base_period=compared.base_period,
+            filters=filters,
+        )
+        restricted = {name for name, _ in filters}
+        dimensions = tuple(name for name in definition.dimensions if name not in {*restricted, *NAMES})
+        return explain_value(asked, kind, dimensions)
+
+    def _filters(self, definition: Definition) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        if self.segment is None or "segment" not in definition.dimensions:
+            return ()
+        return (("segment", (self.segment,)),)
 
     def _kpi(self, name: str, grain: Grain | None = None) -> Kpi | None:
         definition = self.catalogue.get(name)
@@ -204,9 +235,7 @@ class _Asking:
         by: tuple[str, ...] = (),
         compare: tuple[ComparisonKind, ...],
     ) -> MetricResult:
-        filters: tuple[tuple[str, tuple[str, ...]], ...] = ()
-        if self.segment is not None and "segment" in self.catalogue.get(metric).dimensions:
-            filters = (("segment", (self.segment,)),)
+        filters = self._filters(self.catalogue.get(metric))
         query = MetricQuery(metric, self.day, grain=grain, by=by, compare=compare, filters=filters, periods=periods)
         calendar = Calendar.of(self.settings.company)
         return evaluate(self.warehouse, self.catalogue, query, self.clock, calendar)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from sophia_kit.metrics.change import Breakdown as ChangeBreakdown
+from sophia_kit.metrics.change import ChangeExplanation, Part
 from sophia_kit.metrics.value import MetricValue
 from sophia_kit.reports.facts import Explanation, Facts
 from sophia_kit.reports.narrative import Narrative
@@ -19,6 +21,8 @@ __all__ = [
     "Kpi",
     "Mover",
     "TableState",
+    "Why",
+    "WhyTable",
 ]
 
 
@@ -99,6 +103,45 @@ class Mover:
 
 
 @dataclass(frozen=True, slots=True)
+class WhyTable:
+    """The parts of a change that are shown, the largest first.
+
+    Attributes:
+        facts: the names of their facts, in the order of `shown`; with `.base` and `.value` of the part's own values.
+        others: the parts that aren't shown, as one; `others_fact` names its fact.
+    """
+
+    item: ChangeBreakdown
+    shown: tuple[Part, ...]
+    facts: tuple[str, ...]
+    others: Part | None
+    others_fact: str
+
+    @property
+    def stem(self) -> str:
+        """What the names of its facts begin with."""
+        return self.others_fact.removesuffix(".others")
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a key figure moved.
+
+    Attributes:
+        fact: what the names of its facts begin with; `.change`, `.base` and `.value` are the whole's.
+        tables: what drives the metric, where it says so itself, then the dimension that explains most.
+        further: the other dimensions that were looked at, those that explain more first.
+        unknown: why some couldn't be told.
+    """
+
+    change: ChangeExplanation
+    fact: str
+    tables: tuple[WhyTable, ...]
+    further: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TableState:
     """A raw table at the freshness gate.
 
@@ -156,6 +199,7 @@ class DailyBrief:
         day_kpis: the figures of the day itself.
         failures: failed payments by reason, or None when they are unknown.
         movers: the largest absolute changes of additive metrics, for each metric the largest first.
+        whys: the explained changes of the headline's figure and of the one that moved most unusually.
     """
 
     header: Header
@@ -164,6 +208,7 @@ class DailyBrief:
     day_kpis: tuple[Kpi, ...]
     failures: Breakdown | None
     movers: tuple[Mover, ...]
+    whys: tuple[Why, ...]
     findings: tuple[Finding, ...]
     narrative: Narrative
     explanations: tuple[Explanation, ...]

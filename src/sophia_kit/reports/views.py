@@ -8,9 +8,10 @@ from html import escape
 from typing import Final
 
 from sophia_kit.core.fact import Fact
+from sophia_kit.metrics.change.words import plain, readable
 from sophia_kit.metrics.format import display_relative
 from sophia_kit.reports.facts import Explanation
-from sophia_kit.reports.model import DailyBrief, Kpi
+from sophia_kit.reports.model import DailyBrief, Kpi, Why, WhyTable
 from sophia_kit.reports.theme import COLOURS
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "source_rows",
     "tiles_markup",
     "title_of",
+    "why_heading",
+    "why_rows",
 ]
 
 _MARKS = {"up": "▲ ", "down": "▼ ", "flat": "= ", "unknown": ""}
@@ -107,6 +110,31 @@ def mover_rows(brief: DailyBrief) -> list[dict[str, str]]:
         }
         for mover in brief.movers
     ]
+
+
+def why_heading(why: Why) -> str:
+    """Which change is explained: `ARR: +$13.6M against Dec 2024`."""
+    change = why.change
+    return f"{change.value.label}: {change.display} against {change.base.period.label}"
+
+
+def why_rows(brief: DailyBrief, table: WhyTable) -> list[dict[str, str]]:
+    """The parts of an explained change, one row each; those that stand out are marked."""
+    numbers = brief.facts.numbers
+    rows = [
+        {
+            "By": plain(table.item.by),
+            "Part": readable(part) + (" (stands out)" if part.name in table.item.named else ""),
+            "Before": part.base_display,
+            "Now": part.value_display,
+            "Part of the change": _change(numbers[name]),
+        }
+        for part, name in zip(table.shown, table.facts, strict=True)
+    ]
+    if table.others is not None:
+        rest = {"Before": "", "Now": "", "Part of the change": _change(numbers[table.others_fact])}
+        rows.append({"By": plain(table.item.by), "Part": table.others.label, **rest})
+    return rows
 
 
 def reason_rows(brief: DailyBrief) -> list[dict[str, str]]:

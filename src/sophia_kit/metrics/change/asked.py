@@ -9,6 +9,7 @@ from sophia_kit.metrics.calendar import Calendar
 from sophia_kit.metrics.cells import Cell, Cells, Reader
 from sophia_kit.metrics.definition import Definition, DerivedDefinition
 from sophia_kit.metrics.evaluation import provenance_of
+from sophia_kit.metrics.principal import Filters, Principal
 from sophia_kit.metrics.value import MetricValue, Period, Provenance
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from sophia_kit.warehouse import Engine
 
 __all__ = ["Asked", "renamed"]
-
-Filters = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,7 @@ class Asked:
         value: the metric's answer for the later period.
         base_period: the earlier one, of the same grain.
         filters: what the metric is restricted to.
+        principal: who asks; None is the owner of the process, who may see everything.
     """
 
     engine: Engine
@@ -37,6 +37,7 @@ class Asked:
     value: MetricValue
     base_period: Period
     filters: Filters
+    principal: Principal | None = None
 
     @property
     def periods(self) -> tuple[Period, Period]:
@@ -45,7 +46,13 @@ class Asked:
 
     def reader(self) -> Reader:
         """A reader of its own for each breakdown, so that each keeps the statements that made it."""
-        return Reader(self.engine, self.catalogue, self.calendar, self.value.day)
+        return Reader(self.engine, self.catalogue, self.calendar, self.value.day, self.principal)
+
+    @property
+    def restricted(self) -> tuple[str, ...]:
+        """The dimensions of which some members only are asked for, or may be seen."""
+        permitted = self.principal.attributes if self.principal else ()
+        return tuple(dimension for dimension, _ in (*self.filters, *permitted))
 
     def cells(self, reader: Reader, definition: Definition | None = None, *by: str) -> Cells:
         """The metric's cells, or those of another definition, in both periods by one question."""

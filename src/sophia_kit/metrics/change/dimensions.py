@@ -12,7 +12,7 @@ from sophia_kit.metrics.cells import Cell, Cells, Reader
 from sophia_kit.metrics.change.asked import Asked, renamed
 from sophia_kit.metrics.change.effects import NOTHING, Share, rate_mix
 from sophia_kit.metrics.change.formulas import Quotient, is_sum, quotient_of
-from sophia_kit.metrics.change.parts import Draft, DraftPart, shown_value
+from sophia_kit.metrics.change.parts import Draft, DraftPart, Own, own
 from sophia_kit.metrics.change.ranking import rank_members
 from sophia_kit.metrics.definition import CohortDefinition, DerivedDefinition, RatioDefinition, SimpleDefinition
 from sophia_kit.metrics.expression import parse_formula
@@ -52,7 +52,7 @@ def _sum(asked: Asked, dimension: str) -> Draft:
     parts, sizes = [], {}
     for member in _members(cells):
         base, value = asked.pair(cells, member)
-        before, after = _text(asked, base.value), _text(asked, value.value)
+        before, after = _own(asked, base.value), _own(asked, value.value)
         why = _unknown(asked, (base, value))
         exact = None
         if base.value is not None and value.value is not None:
@@ -138,8 +138,8 @@ def _rate_and_mix(
             member,
             member,
             moved.total,
-            _text(asked, base[member].rate),
-            _text(asked, value[member].rate),
+            _rate(asked, base[member].rate),
+            _rate(asked, value[member].rate),
             presence=_presence(base[member] != NOTHING, value[member] != NOTHING),
             effects=moved,
         )
@@ -153,8 +153,13 @@ def _members(cells: Cells) -> list[str]:
     return sorted(members[0] for members in cells.members() if members)
 
 
-def _text(asked: Asked, number: Fraction | None) -> str:
-    return NONE if number is None else shown_value(number, asked.definition, asked.engine.currency)
+def _own(asked: Asked, number: Fraction | None) -> Own:
+    return own(number, asked.definition, asked.engine.currency)
+
+
+def _rate(asked: Asked, number: Fraction | None) -> Own:
+    found = _own(asked, number)
+    return found if number is not None else Own(None, found.unit, NONE)
 
 
 def _unknown(asked: Asked, cells: tuple[Cell, Cell]) -> Unknown | None:

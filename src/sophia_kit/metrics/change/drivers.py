@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from sophia_kit.metrics.change.asked import Asked, renamed
 from sophia_kit.metrics.change.effects import shapley
-from sophia_kit.metrics.change.parts import Draft, DraftPart, shown_value
+from sophia_kit.metrics.change.parts import Draft, DraftPart, Own, own
 from sophia_kit.metrics.definition import CohortDefinition, Definition, DerivedDefinition, Input, PointInTimeDefinition
 from sophia_kit.metrics.expression import evaluate_formula, parse_formula
 from sophia_kit.metrics.value import Period, Unknown
@@ -41,9 +41,9 @@ def _balance(asked: Asked, definition: PointInTimeDefinition) -> Draft:
     for name, factor in definition.movements.items():
         movement = asked.catalogue.get(name)
         label = movement.label if abs(factor) == 1 else f"{movement.label} × {abs(factor)}"
-        lacking = [dimension for dimension, _ in asked.filters if dimension not in movement.dimensions]
+        lacking = [dimension for dimension in asked.restricted if dimension not in movement.dimensions]
         if lacking:
-            parts.append(DraftPart(name, label, None, "", "", _told_by(movement, lacking[0])))
+            parts.append(DraftPart(name, label, None, unknown=_told_by(movement, lacking[0])))
             continue
         cells = reader.cells(movement, (), asked.filters, months)
         total = Fraction(0)
@@ -54,7 +54,7 @@ def _balance(asked: Asked, definition: PointInTimeDefinition) -> Draft:
                 lost = lost or cell.unknown
             else:
                 total += cell.value * factor
-        parts.append(DraftPart(name, label, None if lost else total, "", "", lost))
+        parts.append(DraftPart(name, label, None if lost else total, unknown=lost))
     return Draft("movements", "movements", tuple(parts), provenance=asked.provenance(reader))
 
 
@@ -102,7 +102,7 @@ def _cohort(asked: Asked, definition: CohortDefinition) -> Draft:
         if name == "expansion" and definition.measure == "gross":
             continue
         shares = [Fraction(rows[p.start][name]) / Fraction(rows[p.start]["denominator"]) for p in asked.periods]
-        before, after = (shown_value(share, definition, asked.engine.currency) for share in shares)
+        before, after = (own(share, definition, asked.engine.currency) for share in shares)
         parts.append(DraftPart(name, label, shares[1] - shares[0], before, after))
     return Draft("movements", "movements", tuple(parts), provenance=asked.provenance(reader))
 
@@ -119,25 +119,25 @@ def _inputs(asked: Asked, definition: DerivedDefinition) -> Draft:
     reader = asked.reader()
     before: dict[str, Fraction] = {}
     after: dict[str, Fraction] = {}
-    texts: dict[str, list[str]] = {}
+    values: dict[str, list[Own]] = {}
     for name, item in definition.inputs.items():
         cells = asked.cells(reader, renamed(definition, name, {name}))
-        texts[name] = []
+        values[name] = []
         for found, cell, period in zip((before, after), asked.pair(cells), asked.periods, strict=True):
             if cell.value is None:
                 told = cell.unknown or Unknown("no_rows", "It has no rows.")
                 why = Unknown(told.code, f"{period.label}: {told.reason}")
                 return Draft("inputs", "inputs", unknown=why, provenance=asked.provenance(reader))
             found[name] = cell.value
-            texts[name].append(shown_value(cell.value, asked.catalogue.get(item.metric), asked.engine.currency))
+            values[name].append(own(cell.value, asked.catalogue.get(item.metric), asked.engine.currency))
     tree = parse_formula(definition.expression, definition.inputs)
     try:
-        effects = shapley(lambda values: evaluate_formula(tree, values), before, after)
+        effects = shapley(lambda mixed: evaluate_formula(tree, mixed), before, after)
     except ZeroDivisionError:
         reason = f"{definition.label} has no value for some inputs of one period together with others of the other."
         return Draft("inputs", "inputs", unknown=Unknown("no_rows", reason), provenance=asked.provenance(reader))
     parts = tuple(
-        DraftPart(name, _label(asked, item), effects[name], texts[name][0], texts[name][1])
+        DraftPart(name, _label(asked, item), effects[name], values[name][0], values[name][1])
         for name, item in definition.inputs.items()
     )
     return Draft("inputs", "inputs", parts, provenance=asked.provenance(reader))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from sophia_kit.core.clock import company_day
 from sophia_kit.core.errors import InputError, UnknownName
@@ -16,7 +16,7 @@ from sophia_kit.metrics.change.asked import Asked
 from sophia_kit.metrics.change.dimensions import by_dimension
 from sophia_kit.metrics.change.drivers import drivers_of
 from sophia_kit.metrics.change.model import Breakdown, ChangeExplanation, Versus
-from sophia_kit.metrics.change.parts import Draft, assemble, shown_value
+from sophia_kit.metrics.change.parts import Draft, assemble, own
 from sophia_kit.metrics.change.periods import parse_period
 from sophia_kit.metrics.change.rounding import nearest
 from sophia_kit.metrics.change.targets import against_target
@@ -24,11 +24,12 @@ from sophia_kit.metrics.entry import current_engine
 from sophia_kit.metrics.evaluation import decimal_of, evaluate
 from sophia_kit.metrics.format import UNKNOWN, change_scale, display_relative
 from sophia_kit.metrics.query import MetricQuery
-from sophia_kit.metrics.value import ComparisonKind, Grain, MetricValue, Period, Unknown
+from sophia_kit.metrics.value import Grain, MetricValue, Period, Unknown
 
 if TYPE_CHECKING:
     from sophia_kit.core.settings import Settings
     from sophia_kit.metrics.definition import Definition
+    from sophia_kit.metrics.principal import Principal
     from sophia_kit.warehouse import Engine
 
 __all__ = ["explain_change", "explain_value"]
@@ -45,6 +46,7 @@ def explain_change(
     day: date | None = None,
     grain: str | None = None,
     filters: Mapping[str, str | Iterable[str]] | None = None,
+    principal: Principal | None = None,
     settings: Settings | None = None,
     warehouse: Engine | None = None,
     catalogue: Catalogue | None = None,
@@ -57,6 +59,7 @@ def explain_change(
         versus: what it is held against: `prior_period`, `prior_year`, `target`, or an earlier period of the same grain.
         dimensions: to take the change apart by; default: all that the metric has. They come back ranked.
         filters: dimension to member, or to several members.
+        principal: who asks, and may see some members only; default: the owner of the process, who may see everything.
         settings: default: those of the project around the working directory.
         warehouse: an open warehouse to ask, instead of opening a snapshot of the settings.
         catalogue: default: that of the settings.
@@ -64,6 +67,7 @@ def explain_change(
     Raises:
         UnknownName: no such metric, dimension, grain, comparison or dimension member; suggests near ones.
         InputError: the period isn't over, or isn't written as a period; or `versus` isn't earlier or of another grain.
+        AccessRefused: the principal may not see what is asked for.
         NoSnapshot: nothing was loaded yet.
     """
     if settings is None:
@@ -85,6 +89,7 @@ def explain_change(
         grain=cast("Grain | None", grain),
         compare=() if kind is None else (kind,),
         filters=tuple(restricted.items()),
+        principal=principal,
     )
     value = evaluate(engine, catalogue, query, clock, calendar).value
     if asked is not None and value.period.start != asked.start:
@@ -98,7 +103,7 @@ def explain_change(
         base_period = parse_period(versus, calendar) if isinstance(versus, str) else versus
         _check_earlier(base_period, value.period)
     by = (dimensions,) if isinstance(dimensions, str) else dimensions
-    whole = Asked(engine, catalogue, calendar, definition, value, base_period, query.filters)
+    whole = Asked(engine, catalogue, calendar, definition, value, base_period, query.filters, principal)
     return explain_value(whole, kind or "period", None if by is None else tuple(by))
 
 
@@ -153,6 +158,7 @@ def _conclude(
         base=base,
         change=change,
         unknown=unknown,
+        higher_is_better=definition.higher_is_better,
         good=_good(definition, change),
         scale=scale,
         count=count,
@@ -175,24 +181,24 @@ def _good(definition: Definition, change: Fraction | None) -> bool | None:
 
 def _at(asked: Asked, number: Fraction | None, unknown: Unknown | None) -> MetricValue:
     """The metric's value in the earlier period."""
-    shown = shown_value(number, asked.definition, asked.engine.currency)
+    shown = own(number, asked.definition, asked.engine.currency)
     return replace(
         asked.value,
         value=decimal_of(number),
         unknown=unknown,
         period=asked.base_period,
         comparisons=(),
-        display=shown,
+        display=shown.display,
     )
 
 
-def _kind(versus: Period | str) -> ComparisonKind | None:
+def _kind(versus: Period | str) -> Literal["prior_period", "prior_year", "target"] | None:
     """The comparison that `versus` names; None when it is a period."""
     if not isinstance(versus, str) or versus[:1].isdigit():
         return None
     if versus not in KINDS:
         raise UnknownName("comparison", versus, KINDS)
-    return cast("ComparisonKind", versus)
+    return cast("Literal['prior_period', 'prior_year', 'target']", versus)
 
 
 def _check_earlier(base: Period, value: Period) -> None:

@@ -62,7 +62,7 @@ def _row(part: Part, effects: int, *, strong: bool) -> str:
     name = f"<strong>{escape(readable(part))}</strong>" if strong else escape(readable(part))
     told = f" title='{escape(part.unknown.reason)}'" if part.unknown else ""
     cells = [f"<th scope='row'{told}>{name}</th>"]
-    shown = [part.base, part.value, part.display]
+    shown = [part.base_display, part.value_display, part.display]
     shown += [effect.display for effect in part.effects] or [""] * effects
     cells += [f"<td class='n'>{escape(text)}</td>" for text in shown]
     return f"<tr>{''.join(cells)}</tr>"

@@ -46,7 +46,9 @@ class Part:
         unknown: why it is unknown.
         count: what it is displayed as, in the last place of the explanation's scale; None when unknown. Over a
             breakdown, and with its `rest`, the counts sum to the change's.
-        base, value: the member's, movement's or input's own value before and now, as text.
+        base, value: the member's or input's own value before and now; None where there is none or it is unknown.
+        unit: of these two, which for an input is its own.
+        base_display, value_display: the two as text; empty where a part has no value of its own, as movements.
         presence: whether it is in both periods, or appears or disappears between them.
         effects: of a ratio's member, the effects that its part consists of.
     """
@@ -57,8 +59,11 @@ class Part:
     unknown: Unknown | None
     count: int | None
     display: str
-    base: str
-    value: str
+    base: Fraction | None = None
+    value: Fraction | None = None
+    unit: str = ""
+    base_display: str = ""
+    value_display: str = ""
     presence: Literal["both", "appeared", "disappeared"] = "both"
     effects: tuple[Effect, ...] = ()
 
@@ -104,6 +109,7 @@ class ChangeExplanation:
         base: what it is held against: the metric in the earlier period, or its target for the same one.
         change: in the metric's unit, exactly; None when unknown.
         unknown: why the change is unknown.
+        higher_is_better: of the metric; None where neither is.
         good: whether the change is welcome; None when it can't be said.
         scale: how the change and all its parts are shown.
         count: what the change is displayed as, in the scale's last place.
@@ -117,6 +123,7 @@ class ChangeExplanation:
     base: MetricValue
     change: Fraction | None
     unknown: Unknown | None
+    higher_is_better: bool | None
     good: bool | None
     scale: Scale
     count: int | None
@@ -175,8 +182,8 @@ class ChangeExplanation:
             part.display,
             _decimal(share),
             *(_decimal(effects.get(kind)) for kind in ("rate", "mix", "interaction")),
-            part.base,
-            part.value,
+            part.base_display,
+            part.value_display,
             part.name in item.named,
             part.unknown.reason if part.unknown else None,
         )

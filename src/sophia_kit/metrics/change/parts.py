@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
@@ -17,10 +16,19 @@ from sophia_kit.metrics.evaluation import decimal_of, unit_of
 from sophia_kit.metrics.format import UNKNOWN, Scale, display_value
 from sophia_kit.metrics.value import Provenance, Unknown
 
-__all__ = ["Draft", "DraftPart", "assemble", "shown_value"]
+__all__ = ["Draft", "DraftPart", "Own", "assemble", "own"]
 
 Presence = Literal["both", "appeared", "disappeared"]
 _EFFECTS: tuple[EffectKind, ...] = ("rate", "mix", "interaction")
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A value of a part's own: a member's rate, an input's amount."""
+
+    number: Fraction | None
+    unit: str
+    display: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +38,8 @@ class DraftPart:
     name: str
     label: str
     exact: Fraction | None
-    base: str
-    value: str
+    base: Own | None = None
+    value: Own | None = None
     unknown: Unknown | None = None
     presence: Presence = "both"
     effects: RateMix | None = None
@@ -54,10 +62,13 @@ class Draft:
         return max((abs(part.exact) for part in self.parts if part.exact is not None), default=Fraction(0))
 
 
-def shown_value(number: Fraction | Decimal | None, definition: Definition, currency: str) -> str:
-    """A value of the metric as text."""
-    value = decimal_of(number) if isinstance(number, Fraction) else number
-    return display_value(value, definition.format, unit_of(definition, currency))
+_NONE = Own(None, "", "")
+
+
+def own(number: Fraction | None, definition: Definition, currency: str) -> Own:
+    """A value of the metric, with its unit and text."""
+    unit = unit_of(definition, currency)
+    return Own(number, unit, display_value(decimal_of(number), definition.format, unit))
 
 
 def assemble(draft: Draft, change: Fraction | None, scale: Scale) -> Breakdown:
@@ -79,10 +90,10 @@ def assemble(draft: Draft, change: Fraction | None, scale: Scale) -> Breakdown:
             return Breakdown(draft.by, draft.method, (), unknown=unknown or why, provenance=draft.provenance)
         counts = apportion([*exact, left] if lost else exact, scale.ulp, nearest(change, scale.ulp) if known else 0)
         if lost:
-            rest = Part("rest", "the unknown together", left, None, counts[-1], scale.text(counts[-1]), "", "")
+            rest = Part("rest", "the unknown together", left, None, counts[-1], scale.text(counts[-1]))
             unknown = unknown or lost[0].unknown
     parts = [_part(part, count, scale) for part, count in zip(known, counts, strict=False)]
-    parts += [Part(p.name, p.label, None, p.unknown, None, UNKNOWN, p.base, p.value, p.presence) for p in lost]
+    parts += [_part(part, None, scale) for part in lost]
     ranking = draft.ranking if unknown is None and draft.ranking is not None else Ranking((), Fraction(0), 0.0)
     return Breakdown(
         by=draft.by,
@@ -98,17 +109,21 @@ def assemble(draft: Draft, change: Fraction | None, scale: Scale) -> Breakdown:
     )
 
 
-def _part(part: DraftPart, count: int, scale: Scale) -> Part:
-    effects = () if part.effects is None else _effects(part.effects, count, scale)
+def _part(part: DraftPart, count: int | None, scale: Scale) -> Part:
+    effects = () if part.effects is None or count is None else _effects(part.effects, count, scale)
+    base, value = part.base or _NONE, part.value or _NONE
     return Part(
         name=part.name,
         label=part.label,
         exact=part.exact,
-        unknown=None,
+        unknown=part.unknown,
         count=count,
-        display=scale.text(count),
-        base=part.base,
-        value=part.value,
+        display=UNKNOWN if count is None else scale.text(count),
+        base=base.number,
+        value=value.number,
+        unit=base.unit,
+        base_display=base.display,
+        value_display=value.display,
         presence=part.presence,
         effects=effects,
     )

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from sophia_kit.metrics.cells import Cell
 from sophia_kit.metrics.change.asked import Asked
-from sophia_kit.metrics.change.parts import Draft, DraftPart, shown_value
+from sophia_kit.metrics.change.parts import Draft, DraftPart, own
+from sophia_kit.metrics.format import display_value
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.targets import Targets
 from sophia_kit.metrics.value import MetricValue, Period, Unknown
@@ -26,7 +27,7 @@ def against_target(asked: Asked, dimensions: tuple[str, ...]) -> Against:
     compared = value.comparison("target")
     assert compared is not None
     unknown = None if compared.base is not None else compared.unknown
-    text = shown_value(compared.base, definition, asked.engine.currency)
+    text = display_value(compared.base, definition.format, value.unit)
     base = replace(value, value=compared.base, unknown=unknown, display=text, comparisons=())
     distance = None
     if value.value is not None and compared.base is not None:
@@ -48,7 +49,7 @@ def _months(asked: Asked) -> Draft | None:
     months = asked.calendar.months(period.end_inclusive, count)
     reader = asked.reader()
     cells = reader.cells(definition, (), asked.filters, months)
-    query = MetricQuery(definition.name, asked.value.day, "month", filters=asked.filters)
+    query = MetricQuery(definition.name, asked.value.day, "month", filters=asked.filters, principal=asked.principal)
     targets = Targets(reader, definition, asked.value.unit, query)
     targets.load(months)
     parts = tuple(_part(asked, month, cells.at(month, ()), targets.at(month)) for month in months)
@@ -56,7 +57,7 @@ def _months(asked: Asked) -> Draft | None:
 
 
 def _part(asked: Asked, month: Period, cell: Cell, target: Cell) -> DraftPart:
-    planned, got = (shown_value(item.value, asked.definition, asked.engine.currency) for item in (target, cell))
+    planned, got = (own(item.value, asked.definition, asked.engine.currency) for item in (target, cell))
     unknown, exact = target.unknown or cell.unknown, None
     if cell.value is not None and target.value is not None:
         exact = cell.value - target.value
