@@ -114,7 +114,7 @@ def test_a_changed_file_is_read_again(folder: Path) -> None:
     [
         (HEADCOUNT.replace("    override: true\n", ""), 2, "the package has a metric 'headcount'", "override: true"),
         (HEADCOUNT.replace("  headcount:", "  headcont:"), 3, "'headcont' overrides nothing", "headcount"),
-        (HEADCOUNT.replace("[month, quarter, year]", "[quarter]"), 2, "the package derives rpe from headcount", "rpe"),
+        (HEADCOUNT.replace("[month, quarter, year]", "[quarter]"), 2, "rpe derives from headcount", "rpe"),
     ],
     ids=["a clash of names", "nothing to replace", "what derives from it needs more"],
 )

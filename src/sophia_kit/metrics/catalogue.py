@@ -18,12 +18,12 @@ from sophia_kit.metrics.compile import Compiled, Shape, compile_metric
 from sophia_kit.metrics.definition import KINDS, Definition, DerivedDefinition, RowsDefinition
 from sophia_kit.metrics.origin import Origin
 from sophia_kit.metrics.schema import Schema, canonical
-from sophia_kit.metrics.validation import check_inputs, check_rows, derives_from
+from sophia_kit.metrics.validation import check_inputs, check_rows, check_tests, derives_from
 from sophia_kit.warehouse import Dialect
 
 _KEPT_COMPILED = 4096
 
-__all__ = ["Catalogue", "parse_definitions"]
+__all__ = ["Catalogue", "parse_definition", "parse_definitions", "read_sources"]
 
 
 class Catalogue:
@@ -34,8 +34,10 @@ class Catalogue:
         definitions: Iterable[Definition],
         origins: Mapping[str, Origin] | None = None,
         schema: Schema | None = None,
+        sources: Mapping[str, SourceFile] | None = None,
     ) -> None:
         self.schema = schema or canonical()
+        self._sources = dict(sources or {})
         self._definitions = {definition.name: definition for definition in definitions}
         self._origins = dict(origins or {})
         self._compiled: dict[tuple[str, Shape, Dialect], Compiled] = {}
@@ -62,7 +64,17 @@ class Catalogue:
         Raises:
             DefinitionError: the first mistake, with file, line and hint.
         """
-        return _read(folder, schema=schema)
+        return _build(read_sources(folder), schema=schema)
+
+    def extended(self, text: str, name: str) -> Catalogue:
+        """These metrics and, over them, those of a YAML text, which errors call `name`.
+
+        It replaces the package's with `override`, as a file of the project's folder does, and the project's own freely.
+
+        Raises:
+            DefinitionError: the first mistake, with line and hint.
+        """
+        return _build([SourceFile(name, text)], over=self)
 
     def get(self, name: str) -> Definition:
         """
@@ -91,6 +103,14 @@ class Catalogue:
             UnknownName: no such metric.
         """
         return self._origins.get(self.get(name).name)
+
+    def source(self, name: str) -> SourceFile | None:
+        """The file that defines a metric; None when it was made in memory.
+
+        Raises:
+            UnknownName: no such metric.
+        """
+        return self._sources.get(self.get(name).name)
 
     def own_definitions(self, definition: Definition) -> tuple[str, ...]:
         """Which of the definition and those it derives from are the project's own, and where; see `Provenance`."""
@@ -138,24 +158,32 @@ class Catalogue:
 
 @cache
 def _packaged() -> Catalogue:
-    return _read(resources.files("sophia_kit.metrics") / "catalogue")
+    return _build(read_sources(resources.files("sophia_kit.metrics") / "catalogue"))
 
 
 @lru_cache(maxsize=4)
 def _overlaid(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> Catalogue:
     """`stamps` tell one state of the files from the next."""
-    return _read(folder, over=_packaged())
+    return _build(read_sources(folder), over=_packaged())
 
 
-def _read(folder: Traversable, over: Catalogue | None = None, schema: Schema | None = None) -> Catalogue:
-    """The definitions of a folder; `over` those of a catalogue, which they may replace."""
+def read_sources(folder: Traversable) -> Iterator[SourceFile]:
+    """The definition files of a folder, in order of name.
+
+    Raises:
+        DefinitionError: one that isn't YAML, or can't be read.
+    """
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".yaml"):
+            yield SourceFile(f"{folder.name}/{file.name}", _text(file, folder))
+
+
+def _build(files: Iterable[SourceFile], over: Catalogue | None = None, schema: Schema | None = None) -> Catalogue:
+    """The definitions of some files, over those of a catalogue where one is given."""
     found: dict[str, Definition] = {}
     origins: dict[str, Origin] = {}
     sources: dict[str, SourceFile] = {}
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        if not file.name.endswith(".yaml"):
-            continue
-        source = SourceFile(f"{folder.name}/{file.name}", _text(file, folder))
+    for source in files:
         for definition in parse_definitions(source, schema):
             name = definition.name
             if name in found:
@@ -164,15 +192,14 @@ def _read(folder: Traversable, over: Catalogue | None = None, schema: Schema | N
             line = source.line(("metrics", name))
             origins[name] = Origin(source.name, line, own=over is not None, overrides=replaced)
             found[name], sources[name] = definition, source
-    below = {} if over is None else {item.name: item for item in over}
+    below = {} if over is None else over._definitions
     every = {**below, **found}
     for name, definition in found.items():
         check_inputs(definition, every, sources[name])
     if over is None:
-        return Catalogue(found.values(), origins, schema)
+        return Catalogue(found.values(), origins, schema, sources)
     _check_what_derives(found, below, sources)
-    inherited = {name: origin for name in below if (origin := over.origin(name)) is not None}
-    return Catalogue(every.values(), {**inherited, **origins})
+    return Catalogue(every.values(), {**over._origins, **origins}, over.schema, {**over._sources, **sources})
 
 
 def _text(file: Traversable, folder: Traversable) -> str:
@@ -186,11 +213,13 @@ def _text(file: Traversable, folder: Traversable) -> str:
 def _replaced(definition: Definition, source: SourceFile, over: Catalogue | None) -> str | None:
     """The place of the definition of the same name below, which this one says that it replaces."""
     name, where = definition.name, ("metrics", definition.name)
-    if over is not None and name in over:
+    below = over.origin(name) if over is not None and name in over else None
+    if below is not None and (not below.own or below.overrides is not None):
+        place = below.overrides or str(below)
         if not definition.override:
-            hint = f"Choose another name, or replace {over.origin(name)} with `override: true`."
+            hint = f"Choose another name, or replace {place} with `override: true`."
             raise source.error(where, f"the package has a metric {name!r}", hint)
-        return str(over.origin(name))
+        return place
     if definition.override:
         hint = nearest(name, over._definitions) if over is not None else "Leave it out."
         raise source.error((*where, "override"), f"{name!r} overrides nothing", hint)
@@ -200,7 +229,7 @@ def _replaced(definition: Definition, source: SourceFile, over: Catalogue | None
 def _check_what_derives(
     found: dict[str, Definition], below: dict[str, Definition], sources: dict[str, SourceFile]
 ) -> None:
-    """What the package derives from a metric that is replaced must still be possible."""
+    """What derives from a metric that is replaced must still be possible."""
     for definition in below.values():
         if definition.name in found or not isinstance(definition, DerivedDefinition):
             continue
@@ -211,7 +240,7 @@ def _check_what_derives(
                 problem = error.message.split(": ", 1)[1]
                 hint = f"Keep what {definition.name} needs, or override it too."
                 raise sources[name].error(
-                    ("metrics", name), f"the package derives {definition.name} from {name}: {problem}", hint
+                    ("metrics", name), f"{definition.name} derives from {name}: {problem}", hint
                 ) from None
 
 
@@ -227,11 +256,15 @@ def parse_definitions(source: SourceFile, schema: Schema | None = None) -> list[
     for key in content:
         if key != "metrics":
             raise source.error((str(key),), f"unknown key {key!r}", "Known: metrics.")
-    known = schema or canonical()
-    return [_definition(source, known, str(name), fields) for name, fields in content["metrics"].items()]
+    return [parse_definition(source, schema, str(name), fields) for name, fields in content["metrics"].items()]
 
 
-def _definition(source: SourceFile, schema: Schema, name: str, fields: Any) -> Definition:
+def parse_definition(source: SourceFile, schema: Schema | None, name: str, fields: Any) -> Definition:
+    """One definition of a file, by its name and fields.
+
+    Raises:
+        DefinitionError: the first mistake.
+    """
     where = ("metrics", name)
     if not isinstance(fields, dict):
         raise source.error(where, f"{name} has no fields", "Indent its fields below it.")
@@ -242,6 +275,7 @@ def _definition(source: SourceFile, schema: Schema, name: str, fields: Any) -> D
         raise source.error((*where, "kind"), f"unknown kind {kind!r}", nearest(str(kind), KINDS))
     definition = source.validate(KINDS[kind], {"name": name, **fields}, where)
     check_rules(definition, source, where)
+    check_tests(definition, source, where)
     if isinstance(definition, RowsDefinition):
-        check_rows(definition, schema, source, where)
+        check_rows(definition, schema or canonical(), source, where)
     return definition

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sophia_kit.core.source_file import SourceFile
     from sophia_kit.metrics.schema import Schema
 
-__all__ = ["check_inputs", "check_rows", "derives_from"]
+__all__ = ["check_inputs", "check_rows", "check_tests", "derives_from"]
 
 
 def check_rows(definition: RowsDefinition, schema: Schema, source: SourceFile, where: tuple[str, ...]) -> None:
@@ -160,6 +160,23 @@ def check_inputs(definition: Definition, known: dict[str, Definition], source: S
             if dimension not in known[item.metric].dimensions:
                 place = (*where, "dimensions", dimension)
                 raise source.error(place, f"input {name} has no dimension {dimension!r}", "All inputs need it.")
+
+
+def check_tests(definition: Definition, source: SourceFile, where: tuple[str, ...]) -> None:
+    """Refuse a test that asks for a grain or a dimension which the metric doesn't offer.
+
+    Raises:
+        DefinitionError: the first such test.
+    """
+    for index, test in enumerate(definition.tests):
+        here: tuple[str | int, ...] = (*where, "tests", index)
+        if test.grain is not None and test.grain not in definition.grains:
+            message = f"{definition.name} has no grain {test.grain!r}"
+            raise source.error((*here, "grain"), message, f"Known: {', '.join(definition.grains)}.")
+        for name in test.filters:
+            if name not in definition.dimensions:
+                message = f"{definition.name} has no dimension {name!r}"
+                raise source.error((*here, "filters"), message, nearest(name, definition.dimensions))
 
 
 def derives_from(definition: Definition, known: Mapping[str, Definition]) -> set[str]:
