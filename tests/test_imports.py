@@ -24,6 +24,7 @@ def test_the_public_names() -> None:
         "Principal",
         "Settings",
         "SophiaError",
+        "ask",
         "daily_brief",
         "explain",
         "explain_change",

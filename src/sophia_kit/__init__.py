@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sophia_kit.core.settings import Settings, load_settings
     from sophia_kit.metrics import MetricResult, MetricValue, Principal, explain, metric
     from sophia_kit.metrics.change import explain_change
+    from sophia_kit.metrics.question import ask
     from sophia_kit.reports import DailyBrief, daily_brief, publish
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Principal",
     "Settings",
     "SophiaError",
+    "ask",
     "daily_brief",
     "explain",
     "explain_change",
@@ -41,6 +43,7 @@ _HOME = {
     "Principal": "metrics",
     "Settings": "core.settings",
     "SophiaError": "core.errors",
+    "ask": "metrics.question",
     "daily_brief": "reports",
     "explain": "metrics",
     "explain_change": "metrics.change",

@@ -1,0 +1,175 @@
+"""Comparisons in words: `vs plan`, `year over year`, `Q3 vs Q2`, `than last quarter`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from sophia_kit.metrics.question.board import Board, phrase
+from sophia_kit.metrics.question.periods import Problem, When
+from sophia_kit.metrics.question.points import POINT, UNIT, Now, Span, grain_of, point
+from sophia_kit.metrics.value import ComparisonKind
+
+__all__ = ["Compared", "read_comparison", "with_base"]
+
+_TARGET = (
+    r"(?:(?:the|its|our|my|their|annual|yearly|quarterly|monthly) )*"
+    r"(?:plan|planned|target|targeted|budget|budgeted|objective|goal|key result)s?"
+)
+_TO = (
+    r"(?:versus|v|compared (?:to|with|against)|compare (?:to|with|against)|in comparison (?:to|with)|against|"
+    r"relative to|than|and versus|and against)"
+)
+_BASE = rf"(?:in |at |on |for )?(?:the )?(?:value |level |one |that |figure )?(?:in |of )?(?P<base>{POINT})"
+_SAME = (
+    rf"(?:the )?same (?:{UNIT}|period|time|point|week|day)"
+    r"(?: (?:of |in )?(?:the )?(?:last|prior|previous) year| a year (?:ago|before|earlier))"
+)
+_YEAR = phrase(
+    rf"(?:{_TO} |over )?{_SAME}|yoy|year over year|year on year|y o y|annual growth|yearly growth"
+    rf"|(?:{_TO} (?:the )?last|(?:{_TO}|over|from) (?:the )?(?:prior|previous|preceding)) year"
+    rf"|{_TO} (?:the )?year (?:before|earlier|prior)|{_TO} (?:a|1) year (?:ago|before|earlier)"
+    r"|(?:prior|previous) year comparison"
+)
+_PERIOD = phrase(
+    rf"(?P<short>mom|qoq|wow|dod)|(?P<u>{UNIT}) (?:over|on) (?P=u)"
+    rf"|{_TO} (?:the )?(?:prior|previous|preceding) period|{_TO} (?:the )?(?:period|1) before"
+    rf"|{_TO} (?:the )?(?P<before>day|week|month|quarter)s? (?:before|earlier|prior)"
+)
+_PLAN = phrase(
+    rf"(?:{_TO}|to|from|on|above|below|behind|ahead of|under|over|of|versus the|miss|beat|hit|meet|and) {_TARGET}"
+    rf"|{_TARGET} (?:attainment|achievement|gap|comparison)|(?:actual|actuals) versus {_TARGET}"
+)
+_ON_BASE = phrase(rf"{_TO} {_BASE}")
+_COMPARE_TO = phrase(rf"compare (?:.* )?(?P<main>{POINT}) (?:to|with|and|against|versus) (?:the )?(?P<base>{POINT})")
+_USUAL = phrase(
+    rf"{_TO} (?:the |its |our )?(?:usual|normal|trailing average|average|typical)|above average|below average"
+)
+_GROWTH = phrase(
+    r"gr[oe]w|grown|growing|growth|growth rate|increased?|increasing|decreased?|changed?|changing|rise|rose|risen"
+    r"|rising|fall|fell|fallen|falling|drop|dropped|dropping|up|down|higher|lower|better|worse|ahead|behind|moved|delta"
+    r"|difference|shift"
+)
+_SHORT = {"m": "month", "q": "quarter", "w": "week", "d": "day"}
+
+
+Related = tuple[When, tuple[ComparisonKind, ...], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a question compares with.
+
+    Attributes:
+        kinds: the comparisons that are named as such.
+        base: a period it is compared with, which still has to be related to the one asked about.
+        grain: the grain that the comparison implies, as in `month over month`; empty when none.
+        growth: whether it asks for a change, with or without saying since when.
+    """
+
+    kinds: tuple[ComparisonKind, ...] = ()
+    base: Span | None = None
+    grain: str = ""
+    growth: bool = False
+
+
+def read_comparison(board: Board, now: Now) -> Compared:
+    """Take every comparison off the board; the period asked about stays."""
+    kinds: list[ComparisonKind] = []
+    base: Span | None = None
+    grain = ""
+    if board.take_first(_YEAR):
+        kinds.append("prior_year")
+    found = board.take_first(_PERIOD)
+    if found is not None:
+        kinds.append("prior_period")
+        named = found["u"] or found["before"]
+        grain = grain_of(named) if named else grain_of(_SHORT[found["short"][0]]) if found["short"] else ""
+        if found["before"]:
+            grain = ""
+    if board.take_first(_PLAN):
+        kinds.append("target")
+    if board.take_first(_USUAL):
+        kinds.append("trailing_average")
+    found = _compare_to(board) or board.take_first(_ON_BASE)
+    if found is not None:
+        base = point(found["base"], now)
+    growth = False
+    while board.take_first(_GROWTH):
+        growth = True
+    return Compared(tuple(kinds), base, grain, growth)
+
+
+def _compare_to(board: Board) -> re.Match[str] | None:
+    """`compare Q3 to Q2`: takes the second period alone."""
+    for positions, match in board.find(_COMPARE_TO):
+        words = len(match["base"].split())
+        board.take(range(positions.stop - words - 1, positions.stop))
+        return match
+    return None
+
+
+def with_base(when: When, compared: Compared, now: Now) -> Related | Problem:
+    """The period asked about, the comparisons that set it against the base, and a note where something was assumed."""
+    kinds, base = list(compared.kinds), compared.base
+    if compared.grain and when.every is None and when.span is None and when.count is None:
+        current = now.last_closed(grain_of(compared.grain))
+        when = replace(when, span=Span(current, current, compared.grain))
+    if base is None:
+        if compared.growth and not kinds:
+            kinds.append(_since(when))
+            return when, tuple(kinds), f"the change is taken from {_SINCE_WORDS[kinds[0]]}"
+        return when, _distinct(kinds), None
+    if base.years_back or (base.grain == "year" and base.relative == "last" and (when.span is None or when.count)):
+        return when, _distinct([*kinds, "prior_year"]), None
+    if when.count is not None or when.since or (when.span is not None and when.span.first != when.span.last):
+        return Problem("Several periods can be compared with the year before or with a plan only.")
+    main = when.span
+    if main is None:
+        current = now.last_closed(base.grain)
+        main = Span(current, current, f"this {base.grain}")
+    elif main.yearless and not base.yearless and base.relative == "named":
+        main = point(main.text, now, base.first.end_inclusive.year) or main
+    elif base.yearless and not main.yearless and main.relative == "named":
+        base = point(base.text, now, main.first.end_inclusive.year) or base
+    if base.grain == "year" and main.grain != "year":
+        if base.first == now.calendar.prior_year(now.calendar.period("year", main.first.start)):
+            return replace(when, span=main), _distinct([*kinds, "prior_year"]), None
+        return Problem("A part of a year can't be compared with a whole one.")
+    if base.grain != main.grain:
+        return Problem(f"A {main.grain} can't be compared with a {base.grain}.")
+    return _related(replace(when, span=main), main, base, kinds, now)
+
+
+def _related(when: When, main: Span, base: Span, kinds: list[ComparisonKind], now: Now) -> Related | Problem:
+    calendar = now.calendar
+    if base.first.start > main.first.start:
+        earlier = calendar.prior_year(base.first)
+        if base.yearless and earlier == calendar.shift(main.first, -1):
+            base = replace(base, first=earlier, last=earlier)
+        else:
+            main, base = base, main
+            when = replace(when, span=main)
+    if base.first == main.first:
+        return Problem("It compares a period with itself.")
+    kind: ComparisonKind
+    if base.first == calendar.prior_year(main.first):
+        kind = "prior_year"
+    elif base.first == calendar.shift(main.first, -1):
+        kind = "prior_period"
+    else:
+        run = Span(base.first, main.last, f"{base.text} to {main.text}")
+        return replace(when, span=run), _distinct(kinds), "both periods are shown, with those between"
+    return when, _distinct([*kinds, kind]), None
+
+
+_SINCE_WORDS = {"prior_period": "the period before", "prior_year": "the year before"}
+
+
+def _since(when: When) -> ComparisonKind:
+    span = when.span
+    return "prior_period" if span is not None and span.grain != "year" and not span.years_back else "prior_year"
+
+
+def _distinct(kinds: list[ComparisonKind]) -> tuple[ComparisonKind, ...]:
+    return tuple(dict.fromkeys(kinds))
