@@ -3,7 +3,7 @@
 STL is the seasonal-trend decomposition by loess of Cleveland, Cleveland, McRae and Terpenning (1990), as statsmodels
 implements it. Its own robust mode is not used: where one position of the season varies more than the others (the
 last day of a month, say), it gives the whole position no weight and falls back to the raw values. Instead what lies
-far from its own position is set to what was fitted, twice, before the last fit.
+far from its own position is set to what was fitted, again and again, before the last fit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ _HISTORY: dict[Season, int] = {
     "quarter_of_year": 10 * 4,
 }
 _FEWEST = 8
-_OUTLYING = 3.0
+_OUTLYING = 3.0  # robust standard deviations
+_CLEANINGS = 4
 _NORMAL = 1.4826  # median absolute deviation to standard deviation, for a normal distribution
 _TREND_JUMP, _LOW_PASS_JUMP = 8, 5  # loess at every so many points, straight lines between: a third of the time
 
@@ -169,7 +170,7 @@ def _fit(level: Floats, positions: Positions, target: int, length: int) -> _Fit:
 
     same = [positions % length == place for place in range(length)]
     trend, season = decompose(level)
-    for _ in range(2):
+    for _ in range(_CLEANINGS):
         trend, season = decompose(_without_outliers(level, (trend + season)[positions], same))
     here = target - length
     while here >= size:
