@@ -29,7 +29,9 @@ Tiny = Callable[..., Asking]
 NIGHT = datetime(2025, 7, 1, 2, 0, tzinfo=UTC)
 
 
-def _tiny_in(folder_of_all: Path, stack: ExitStack) -> Tiny:
+def tiny_in(folder_of_all: Path, stack: ExitStack) -> Tiny:
+    """What `tiny` gives, in a folder and for a lifetime of the caller's choice."""
+
     def _tiny(
         rows: Rows,
         *,
@@ -67,14 +69,14 @@ def tiny(tmp_path: Path) -> Iterator[Tiny]:
     Columns that aren't given are NULL; tables in `never` were not loaded; `loaded` says when the others were.
     """
     with ExitStack() as stack:
-        yield _tiny_in(tmp_path, stack)
+        yield tiny_in(tmp_path, stack)
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     """A snapshot in which every table was loaded and holds nothing. Not to be changed."""
     with ExitStack() as stack:
-        yield _tiny_in(tmp_path_factory.mktemp("empty"), stack)({})
+        yield tiny_in(tmp_path_factory.mktemp("empty"), stack)({})
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import polars as pl
-from tests.metrics.golden.raw import Golden, Raw, Values, between, counts, in_force, quotient, sums
+from tests.metrics.golden.raw import ZERO, Golden, Raw, Values, between, counts, in_force, over, quotient, sums
 
 
 def _calls(raw: Raw, start: date, end: date, by: str | None, *where: pl.Expr) -> pl.DataFrame:
@@ -41,11 +41,11 @@ def _answers(raw: Raw, kind: str, start: date, end: date, by: str | None) -> pl.
 def nps(raw: Raw, start: date, end: date, by: str | None) -> Values:
     answers = _answers(raw, "nps", start, end, by)
     promoters, detractors = (counts(answers.filter(test)) for test in (pl.col("score") >= 9, pl.col("score") <= 6))
-    found = {}
+    found: Values = {}
     for key, answered in counts(answers).items():
-        glad, cross = promoters.get(key) or 0, detractors.get(key) or 0
-        found[key] = 100 * (glad - cross) / (answered or 1)
-    return dict(found)
+        glad, cross = promoters.get(key) or ZERO, detractors.get(key) or ZERO
+        found[key] = over(100 * (glad - cross), answered)
+    return found
 
 
 def csat(raw: Raw, start: date, end: date, by: str | None) -> Values:
