@@ -33,8 +33,9 @@ from sophia_kit.metrics.expression import (
     requirement_holds,
 )
 from sophia_kit.metrics.principal import Filters, Principal, permitted
+from sophia_kit.metrics.schema import canonical
 from sophia_kit.metrics.value import Period, Unknown
-from sophia_kit.warehouse import TableFreshness, model_references
+from sophia_kit.warehouse import TableFreshness
 
 if TYPE_CHECKING:
     from sophia_kit.warehouse import Engine
@@ -99,8 +100,7 @@ _known_guard = threading.Lock()
 
 def tables_of(views: Iterable[str]) -> tuple[str, ...]:
     """The raw tables below canonical views, without their schema, in order of name."""
-    below = {table for view in views for table in model_references()[view]}
-    return tuple(sorted(table.removeprefix("raw.") for table in below if table.startswith("raw.")))
+    return canonical().tables(views)
 
 
 class Reader:
@@ -136,6 +136,10 @@ class Reader:
     @property
     def freshness(self) -> dict[str, TableFreshness]:
         return self._snapshot.freshness
+
+    def tables(self, views: Iterable[str]) -> tuple[str, ...]:
+        """The raw tables below views, without their schema, in order of name."""
+        return self._catalogue.schema.tables(views)
 
     def recall(self, statements: Iterable[tuple[str, Mapping[str, Any]]], views: Iterable[str]) -> None:
         """Take what ran before as evidence."""
@@ -255,7 +259,7 @@ class Reader:
         return Cells(found, {p: _window(definition, item, cells, months[p], ()) for p in periods})
 
     def _unanswerable(self, definition: RowsDefinition, compiled: Compiled, period: Period) -> Unknown | None:
-        needed = [table for table in tables_of(compiled.views) if table != RATES_TABLE]
+        needed = [table for table in self.tables(compiled.views) if table != RATES_TABLE]
         for table in needed:
             state = self.freshness.get(table)
             if state is None or state.last_success_at is None:
@@ -281,7 +285,7 @@ class Reader:
 
     def _empty(self, definition: RowsDefinition, compiled: Compiled, period: Period) -> Cell:
         """What no rows mean: a true zero where the tables cover the period and nothing is a number."""
-        base = tables_of(compiled.views[:1])
+        base = self.tables(compiled.views[:1])
         for table in base:
             loaded = self.freshness[table].last_success_at if table in self.freshness else None
             if table != RATES_TABLE and (

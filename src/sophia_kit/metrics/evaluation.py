@@ -11,11 +11,12 @@ from sophia_kit.core.clock import Clock, company_day
 from sophia_kit.core.errors import InputError, UnknownName
 from sophia_kit.metrics.answers import Answer, Answers
 from sophia_kit.metrics.calendar import Calendar, day_is_over
-from sophia_kit.metrics.cells import RATES_TABLE, Cell, Members, Reader, tables_of
+from sophia_kit.metrics.cells import RATES_TABLE, Cell, Members, Reader
 from sophia_kit.metrics.comparison import COMPARISONS, Base, base_of, compare, mean_cell
 from sophia_kit.metrics.format import UNKNOWN, display_value
 from sophia_kit.metrics.number import decimal_of
 from sophia_kit.metrics.principal import permitted
+from sophia_kit.metrics.quality import marks
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.targets import Targets
 from sophia_kit.metrics.value import (
@@ -88,6 +89,7 @@ def evaluate(
             drafts.append((period, key, cell, tuple(compared)))
     freshness, provenance = _freshness(reader, clock), provenance_of(reader, catalogue, definition, warehouse)
     unit = unit_of(definition, warehouse.currency)
+    quality = marks(warehouse, (sql for sql, _ in reader.statements))
     values = []
     for period, key, cell, compared_with in drafts:
         value = decimal_of(cell.value)
@@ -108,6 +110,7 @@ def evaluate(
                 provenance=provenance,
                 comparisons=compared_with,
                 display=display_value(value, definition.format, unit),
+                quality=quality,
             )
         )
     return MetricResult(query, tuple(values))
@@ -181,7 +184,7 @@ def unanswered(
     why = Unknown(
         "no_snapshot_at", f"No snapshot is kept from {known_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC or before."
     )
-    tables = tables_of(catalogue.views_below(definition))
+    tables = catalogue.schema.tables(catalogue.views_below(definition))
     provenance = Provenance(
         "", (), None, tables, (), catalogue.digest(definition), catalogue.own_definitions(definition)
     )
@@ -263,7 +266,7 @@ def _periods(calendar: Calendar, grain: Grain, query: MetricQuery, *, day_over: 
 
 def _freshness(reader: Reader, clock: Clock) -> Freshness:
     """Of all tables read, the oldest. Rates count only once they were loaded: without need, none are missing."""
-    states = [reader.freshness[name] for name in tables_of(reader.views) if name in reader.freshness]
+    states = [reader.freshness[name] for name in reader.tables(reader.views) if name in reader.freshness]
     states = [state for state in states if state.table_name != RATES_TABLE or state.last_success_at is not None]
     never = tuple(state.table_name for state in states if state.last_success_at is None)
     if never or not states:
@@ -277,7 +280,7 @@ def _freshness(reader: Reader, clock: Clock) -> Freshness:
 
 
 def provenance_of(reader: Reader, catalogue: Catalogue, definition: Definition, warehouse: Engine) -> Provenance:
-    tables = tables_of(reader.views or catalogue.views_below(definition))
+    tables = reader.tables(reader.views or catalogue.views_below(definition))
     systems = {reader.freshness[name].source_system for name in tables if name in reader.freshness}
     params = [
         (name if position == 0 else f"{position + 1}.{name}", tuple(value) if isinstance(value, list) else value)

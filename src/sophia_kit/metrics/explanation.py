@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sophia_kit.metrics.cells import tables_of
 from sophia_kit.metrics.compile import Shape
 from sophia_kit.metrics.definition import (
     Aggregate,
@@ -23,14 +22,16 @@ from sophia_kit.metrics.definition import (
     RowsDefinition,
     SimpleDefinition,
 )
-from sophia_kit.metrics.value import Freshness, Grain
+from sophia_kit.metrics.quality import marks, results_on
+from sophia_kit.metrics.value import Freshness, Grain, QualityMark
 
 if TYPE_CHECKING:
     from sophia_kit.core.clock import Clock
     from sophia_kit.metrics.catalogue import Catalogue
     from sophia_kit.warehouse import Engine
+    from sophia_kit.warehouse.checks import CheckResult
 
-__all__ = ["Explanation", "TableState", "explain_metric", "formula"]
+__all__ = ["Explanation", "TableState", "explain_metric", "formula", "statements"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Explanation:
         sql: the statements, by the metric they compute; dates, currency and filters are bound as `$name`.
         tables: what it stands on in the snapshot; empty when nothing was loaded yet.
         freshness: over all tables; None when nothing was loaded yet.
+        checks: what the checks of the data it stands on found, by its undivided number; empty where none ran.
+        quality: those of them that mark its values.
         file: where the definition stands, `file:line`; None when it was made in memory.
         own_definitions: see Provenance.
     """
@@ -81,6 +84,8 @@ class Explanation:
     definition_digest: str
     tables: tuple[TableState, ...]
     freshness: Freshness | None
+    checks: tuple[CheckResult, ...]
+    quality: tuple[QualityMark, ...]
     snapshot_id: str | None
     known_at: datetime | None
     demo: bool
@@ -98,9 +103,10 @@ def explain_metric(
     """
     definition = catalogue.get(name)
     rows = catalogue.rows_below(definition)
-    compiled = {row.name: catalogue.compile(row, Shape(single=not isinstance(row, CohortDefinition))) for row in rows}
-    names = tables_of(view for item in compiled.values() for view in item.views)
+    compiled = {row.name: _compiled(catalogue, row) for row in rows}
+    names = catalogue.schema.tables(view for item in compiled.values() for view in item.views)
     states = () if warehouse is None else _states(warehouse, names, clock)
+    statements = [item.sql for item in compiled.values()]
     return Explanation(
         name=definition.name,
         label=definition.label,
@@ -122,12 +128,25 @@ def explain_metric(
         definition_digest=catalogue.digest(definition),
         tables=states,
         freshness=_overall(states) if states else None,
+        checks=() if warehouse is None else results_on(warehouse, statements),
+        quality=() if warehouse is None else marks(warehouse, statements),
         snapshot_id=warehouse.snapshot.snapshot_id if warehouse and warehouse.snapshot else None,
         known_at=warehouse.known_at if warehouse else None,
         demo=warehouse.demo if warehouse else demo,
         file=None if (origin := catalogue.origin(name)) is None else str(origin),
         own_definitions=catalogue.own_definitions(definition),
     )
+
+
+def statements(catalogue: Catalogue, definition: Definition) -> dict[Dialect, dict[str, str]]:
+    """By dialect and by the metric over rows that it computes, the statement for one period of the whole company."""
+    dialects: tuple[Dialect, ...] = get_args(Dialect)
+    rows = catalogue.rows_below(definition)
+    return {dialect: {row.name: _compiled(catalogue, row, dialect).sql for row in rows} for dialect in dialects}
+
+
+def _compiled(catalogue: Catalogue, row: RowsDefinition, dialect: Dialect = "duckdb") -> Compiled:
+    return catalogue.compile(row, Shape(single=not isinstance(row, CohortDefinition)), dialect)
 
 
 def formula(definition: Definition) -> str:
