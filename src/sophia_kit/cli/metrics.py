@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
     from sophia_kit.metrics import Explanation, MetricResult, MetricValue
 
-__all__ = ["explain_command", "metric_command"]
+__all__ = [
+    "explain_command",
+    "json_text",
+    "metric_command",
+    "print_explanation",
+    "print_result",
+    "value_record",
+]
 
 
 class MetricFormat(StrEnum):
@@ -73,11 +80,13 @@ def metric_command(
         settings=settings,
     )
     if format is MetricFormat.json:
-        sys.stdout.write(_json({"metric": result.query.metric, "values": [_record(value) for value in result.values]}))
+        sys.stdout.write(
+            json_text({"metric": result.query.metric, "values": [value_record(value) for value in result.values]})
+        )
     elif format is MetricFormat.csv:
         sys.stdout.write(_with_context(result).write_csv())
     else:
-        _print_table(console(), result)
+        print_result(console(), result)
 
 
 def explain_command(
@@ -90,12 +99,12 @@ def explain_command(
 
     explanation = explain(name, settings=open_settings(demo))
     if format is Format.json:
-        sys.stdout.write(_json(asdict(explanation) | {"sql": dict(explanation.sql)}))
+        sys.stdout.write(json_text(asdict(explanation) | {"sql": dict(explanation.sql)}))
     else:
-        _print_explanation(console(), explanation)
+        print_explanation(console(), explanation)
 
 
-def _record(value: MetricValue) -> dict[str, Any]:
+def value_record(value: MetricValue) -> dict[str, Any]:
     """A value as programs get it: its fields, with what is named as mappings."""
     record = asdict(value)
     record["period"]["label"] = value.period.label
@@ -104,7 +113,7 @@ def _record(value: MetricValue) -> dict[str, Any]:
     return record
 
 
-def _json(content: dict[str, Any]) -> str:
+def json_text(content: dict[str, Any]) -> str:
     """Decimals as strings in plain notation, so that no digit is lost."""
     return json.dumps(content, default=_plain, indent=2) + "\n"
 
@@ -162,7 +171,8 @@ def _with_context(result: MetricResult) -> pl.DataFrame:
     )
 
 
-def _print_table(out: Console, result: MetricResult) -> None:
+def print_result(out: Console, result: MetricResult) -> None:
+    """A result as a table: its periods, members, values and comparisons, and what is unknown."""
     from rich.table import Table
     from rich.text import Text
 
@@ -231,7 +241,8 @@ def _freshness(value: MetricValue) -> str:
     return f"{'freshness unknown' if state.status == 'unknown' else state.status}{as_of}{named}"
 
 
-def _print_explanation(out: Console, item: Explanation) -> None:
+def print_explanation(out: Console, item: Explanation) -> None:
+    """A metric's definition, formula, SQL and sources."""
     from rich.table import Table
     from rich.text import Text
 
