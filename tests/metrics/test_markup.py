@@ -84,7 +84,7 @@ def test_unknown_and_stale_and_a_failed_check_are_marked_with_their_reasons(lark
     marked = replace(result.value, freshness=aged, quality=(QualityMark("mrr_positive", "subscriptions", "3 rows"),))
     page = Page(marked._repr_html_())
     assert page.says("Stale as of 2026-01-01 05:59 UTC: subscriptions")
-    assert page.says("Data check mrr_positive of subscriptions: 3 rows")
+    assert page.says("Check mrr_positive failed: 3 rows")
 
 
 @pytest.mark.parametrize("evil", ["<script>alert(1)</script>", "' onmouseover='alert(1)", "a & b"])

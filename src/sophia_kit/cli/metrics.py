@@ -199,6 +199,8 @@ def print_result(out: Console, result: MetricResult) -> None:
             out.print(Text(reason, style="yellow"))
     if first.provenance.own_definitions:
         out.print(Text(f"Defined by the project: {', '.join(first.provenance.own_definitions)}", style="dim"))
+    for mark in first.quality:
+        out.print(Text(mark.text, style="bold red" if mark.status == "failed" else "yellow"))
     known = f"known at {first.known_at:%Y-%m-%d %H:%M} UTC" if first.known_at else "no snapshot"
     out.print(Text(f"{first.unit}, day {first.day}, {known}, {_freshness(first)}", style="dim"))
 
@@ -285,3 +287,20 @@ def print_explanation(out: Console, item: Explanation) -> None:
         at = f"{state.last_success_at:%Y-%m-%d %H:%M}" if state.last_success_at else "never"
         table.add_row(state.table, state.source_system, at, f"{state.rows:,}", state.status)
     out.print(table)
+    _print_checks(out, item)
+
+
+def _print_checks(out: Console, item: Explanation) -> None:
+    from collections import Counter
+
+    from rich.text import Text
+
+    counts = Counter(each.status for each in item.checks)
+    told = ", ".join(
+        f"{counts[status]} {status}" for status in ("passed", "failed", "unknown", "skipped") if counts[status]
+    )
+    out.print(Text(f"\nChecks of what it stands on: {told or 'none ran'}"))
+    for each in item.checks:
+        if each.status in ("failed", "unknown"):
+            marks = "" if each.marks else " (a warning)"
+            out.print(Text(f"{each.check_id} {each.status}{marks}: {each.detail}", style="yellow"))

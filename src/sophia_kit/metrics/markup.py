@@ -205,10 +205,7 @@ def footer(value: MetricValue) -> str:
         "unknown": f"<span class='warn'>Age of data unknown{escape(named)}</span>",
     }[state.status]
     known = f"known at {value.known_at:%Y-%m-%d %H:%M} UTC" if value.known_at else "no snapshot"
-    failed = "".join(
-        f"<div class='warn small'>Data check {escape(mark.check)} of {escape(mark.view)}: {escape(mark.detail)}</div>"
-        for mark in value.quality
-    )
+    failed = "".join(f"<div class='warn small'>{escape(mark.text)}</div>" for mark in value.quality)
     return (
         f"{failed}<div class='small'>{escape(value.unit)}, day {value.day}, {known}. {said}</div>"
         f"<details><summary>How this was made</summary>{_made(value, value.provenance)}</details>"

@@ -165,6 +165,13 @@ class QualityMark:
     detail: str
     status: Literal["failed", "unknown"] = "failed"
 
+    @property
+    def text(self) -> str:
+        """The mark as a reader sees it."""
+        if not self.check:
+            return self.detail
+        return f"Check {self.check} {'failed' if self.status == 'failed' else 'could not run'}: {self.detail}"
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -151,7 +151,7 @@ class _Run:
         return self._result(check, "failed" if apart else "passed", detail, len(apart), len(compared))
 
     def _impossible(self, check: Check, error: Exception) -> CheckResult:
-        return self._result(check, "unknown", f"It could not run: {str(error).splitlines()[0]}")
+        return self._result(check, "unknown", str(error).splitlines()[0])
 
     def _result(
         self,
