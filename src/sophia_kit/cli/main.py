@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from sophia_kit.cli import definitions, demo, doctor, ingest, metrics, proofs, run, sandbox, serve, snapshots
+from sophia_kit.cli import alerts, definitions, demo, doctor, ingest, metrics, proofs, run, sandbox, serve, snapshots
 from sophia_kit.cli.context import console
 from sophia_kit.core.errors import Interrupted, SophiaError
 
@@ -29,6 +29,7 @@ app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_o
 app.command("metric")(metrics.metric_command)
 app.command("explain")(metrics.explain_command)
 app.add_typer(definitions.app, name="metrics")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(snapshots.app, name="snapshots")
 app.add_typer(proofs.app, name="proofs")
