@@ -10,7 +10,20 @@ from typing import NoReturn
 
 import typer
 
-from sophia_kit.cli import alerts, definitions, demo, doctor, ingest, metrics, proofs, run, sandbox, serve, snapshots
+from sophia_kit.cli import (
+    alerts,
+    ask,
+    definitions,
+    demo,
+    doctor,
+    ingest,
+    metrics,
+    proofs,
+    run,
+    sandbox,
+    serve,
+    snapshots,
+)
 from sophia_kit.cli.context import console
 from sophia_kit.core.errors import Interrupted, SophiaError
 
@@ -28,6 +41,7 @@ app.command("demo")(demo.demo_command)
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run_command)
 app.command("metric")(metrics.metric_command)
 app.command("explain")(metrics.explain_command)
+app.command("ask")(ask.ask_command)
 app.add_typer(definitions.app, name="metrics")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(ingest.app, name="ingest")

@@ -1,0 +1,103 @@
+"""`sophia ask`: a question in plain English, and the metric query that answers it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sophia_kit.cli.context import console, open_settings
+from sophia_kit.cli.metrics import json_text, print_explanation, print_result, value_record
+from sophia_kit.cli.output import Format, FormatOption
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sophia_kit.metrics.question import Answer, Option
+
+__all__ = ["ASKS", "DECLINED", "ask_command"]
+
+ASKS = 12
+"""Exit status when it has to be asked again, more exactly."""
+DECLINED = 13
+"""Exit status when the catalogue doesn't answer it."""
+
+
+def ask_command(
+    question: Annotated[list[str], typer.Argument(help="The question, e.g. top 5 customers by revenue.")],
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day it is asked on; default: today.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what the metric is, too.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Ask the demo company.")] = False,
+    format: FormatOption = Format.table,  # noqa: A002  # the option's name
+) -> None:
+    """Answer a question in plain English with a metric, or ask back, or say why not."""
+    from sophia_kit.metrics import explain as explain_metric
+    from sophia_kit.metrics.question import ask
+
+    settings = open_settings(demo)
+    answer = ask(" ".join(question), day=day.date() if day else None, settings=settings)
+    if format is Format.json:
+        sys.stdout.write(json_text(_record(answer, demo=demo)))
+    else:
+        out = console()
+        _print_answer(out, answer, demo=demo)
+        if explain and answer.query is not None:
+            out.print()
+            print_explanation(out, explain_metric(answer.query.metric, settings=settings))
+    if answer.status != "answered":
+        raise typer.Exit(ASKS if answer.status == "asks" else DECLINED)
+
+
+def _print_answer(out: Console, answer: Answer, *, demo: bool) -> None:
+    from rich.text import Text
+
+    for note in answer.notes:
+        out.print(Text(f"Note: {note}.", style="dim"), soft_wrap=True)
+    if answer.result is None:
+        out.print(Text(answer.reason or "", style="yellow"), soft_wrap=True)
+        if answer.options:
+            out.print("Did you mean:" if answer.status == "asks" else "Nearest in the catalogue:")
+        for option in answer.options:
+            out.print(Text(f"  {option.understood}"), soft_wrap=True)
+            out.print(Text(f"    {_command(option, demo=demo)}", style="dim"), soft_wrap=True)
+        return
+    out.print(Text(f"Understood: {answer.understood}"), soft_wrap=True)
+    if answer.change is not None:
+        out.print(Text(answer.change.text()), soft_wrap=True)
+    else:
+        print_result(out, answer.result)
+    if answer.total is not None:
+        out.print(Text(f"All together: {answer.total.display}"))
+    out.print(Text(_command(answer, demo=demo), style="dim"), soft_wrap=True)
+
+
+def _command(of: Answer | Option, *, demo: bool) -> str:
+    return f"{of.command}{' --demo' if demo else ''}"
+
+
+def _record(answer: Answer, *, demo: bool) -> dict[str, Any]:
+    """An answer as programs get it."""
+    return {
+        "question": answer.question,
+        "status": answer.status,
+        "confidence": round(answer.confidence, 3),
+        "understood": answer.understood,
+        "reason": answer.reason,
+        "notes": answer.notes,
+        "query": None if answer.query is None else asdict(answer.query),
+        "top": None if answer.top is None else asdict(answer.top),
+        "command": None if answer.query is None else _command(answer, demo=demo),
+        "call": answer.call,
+        "values": [] if answer.result is None else [value_record(value) for value in answer.result.values],
+        "total": None if answer.total is None else value_record(answer.total),
+        "change": None if answer.change is None else answer.change.text(),
+        "options": [
+            {"understood": item.understood, "command": _command(item, demo=demo), "call": item.call}
+            for item in answer.options
+        ],
+    }
