@@ -13,6 +13,8 @@ from sophia_kit.metrics.expression import (
     parse_aggregate,
     parse_condition,
     parse_formula,
+    parse_requirement,
+    requirement_holds,
 )
 
 COLUMNS = ("amount", "status", "is_won", "day")
@@ -63,6 +65,11 @@ def test_conditions_that_are_permitted(text: str) -> None:
         (parse_condition, "read_csv('x') IS NULL", "isn't permitted", "Known"),
         (parse_formula, "amount % 2", "isn't permitted", "docs/metrics.md"),
         (parse_formula, "amuont / day", "unknown input 'amuont'", "amount"),
+        (parse_formula, "abz(amount)", "function 'abz' isn't permitted", "abs"),
+        (parse_requirement, "amount", "compares nothing", "churn > 0"),
+        (parse_requirement, "amount > 0 AND day > 0", "compares nothing", "churn > 0"),
+        (parse_requirement, "amuont > 0", "unknown input 'amuont'", "amount"),
+        (parse_requirement, "coalesce(amount, 1) > 0", "function 'coalesce' isn't permitted", "abs"),
     ],
 )
 def test_what_is_refused_says_why_and_what_would_be_right(
@@ -76,7 +83,21 @@ def test_what_is_refused_says_why_and_what_would_be_right(
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("a / b", Fraction(1, 3)), ("-(a - b) * 2 + 0.5", Fraction(9, 2)), ("a + b", Fraction(4))],
+    [
+        ("a / b", Fraction(1, 3)),
+        ("-(a - b) * 2 + 0.5", Fraction(9, 2)),
+        ("a + b", Fraction(4)),
+        ("1 - abs(a - b) / b", Fraction(1, 3)),
+    ],
 )
 def test_a_formula_is_exact(text: str, expected: Fraction) -> None:
     assert evaluate_formula(parse_formula(text, ("a", "b")), {"a": Fraction(1), "b": Fraction(3)}) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [("a > 0", True), ("a >= b", False), ("a < b", True), ("b <= 3", True), ("a = b / 3", True), ("a <> 1", False)],
+)
+def test_a_requirement_compares_exactly(text: str, holds: bool) -> None:
+    values = {"a": Fraction(1), "b": Fraction(3)}
+    assert requirement_holds(parse_requirement(text, ("a", "b")), values) == holds

@@ -13,6 +13,19 @@ from sophia_kit.sandbox.tables import Rows
 
 __all__ = ["forecast_rows", "plan_rows", "quarters_of", "quota_rows"]
 
+_PLANNED_RATES = (
+    ("nrr", 10_300, 150, "ratio"),
+    ("grr", 9_100, 100, "ratio"),
+    ("gross_margin", 7_150, 90, "ratio"),
+    ("payment_success_rate", 9_600, 20, "ratio"),
+    ("win_rate", 2_600, 100, "ratio"),
+    ("csat", 7_000, 250, "ratio"),
+    ("nps", 150_000, 30_000, "points"),
+)
+"""Metric, plan of the first year, what each further year adds, unit; in ten-thousandths."""
+_EBITDA_MARGIN, _MARGIN_GROWTH = -60, 90
+"""EBITDA planned for the first year, and what each further year adds, in thousandths of the revenue planned."""
+
 
 def quarters_of(profile: Profile) -> list[int]:
     """First days of the quarters from the first day to the horizon."""
@@ -96,7 +109,10 @@ def plan_rows(
     profile: Profile, customers: tuple[Customer, ...], employees: tuple[Employee, ...], revenue: list[int],
     attempts: list[int],
 ) -> Rows:  # fmt: skip
-    """Monthly plans, made once a year: each grows evenly from where the year before ended. In ten-thousandths."""
+    """Monthly plans, made once a year. In ten-thousandths.
+
+    Amounts and headcount grow evenly from where the year before ended; rates hold for the year.
+    """
     rows = Rows("plans")
     months = months_of(profile)
     for turn, start in enumerate(months):
@@ -107,11 +123,15 @@ def plan_rows(
         mrr = sum(c.price_on(day) * (CAD_PER_MILLE if c.currency == "CAD" else 1000) for c in customers) // 1000
         heads = average_fte_hundredths(employees, [day])
         volume = attempts[base] * 154_000
+        takings, year = revenue[base] * 100 * (1000 + 22 * step) // 1000, when.year - from_number(months[0]).year
         planned = (
-            ("revenue", revenue[base] * 100 * (1000 + 22 * step) // 1000, "USD"),
+            ("revenue", takings, "USD"),
+            ("ebitda", takings * min(_EBITDA_MARGIN + _MARGIN_GROWTH * year, 200) // 1000, "USD"),
+            ("mrr", mrr * 100 * (1000 + 21 * step) // 1000, "USD"),
             ("arr", mrr * 12 * 100 * (1000 + 21 * step) // 1000, "USD"),
             ("payment_volume", volume * 100 * (1000 + 17 * step) // 1000, "USD"),
             ("headcount", heads * 100 * (1000 + 8 * step) // 1000, "fte"),
+            *((metric, value + more * year, unit) for metric, value, more, unit in _PLANNED_RATES),
         )
         made = profile.calendar.at(number(when.replace(month=1, day=1)) - 20, 12 * 3600)
         for metric, value, unit in planned:
