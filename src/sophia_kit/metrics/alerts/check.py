@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from sophia_kit.core.suggest import nearest
 from sophia_kit.metrics.alerts.rule import PeriodicRule, ThresholdRule
+from sophia_kit.metrics.definition import Definition, RatioDefinition
 
 if TYPE_CHECKING:
     from sophia_kit.core.source_file import SourceFile
-    from sophia_kit.metrics.definition import Definition
 
 __all__ = ["check_rules"]
 
@@ -35,6 +35,9 @@ def check_rules(definition: Definition, source: SourceFile, where: tuple[str, ..
                 if name not in definition.dimensions:
                     message = f"{definition.name} has no dimension {name!r}"
                     raise source.error((*here, key), message, nearest(name, definition.dimensions))
+        if rule.minimum_denominator is not None and not isinstance(definition, RatioDefinition):
+            message = f"{definition.name} is no ratio, and has no denominator"
+            raise source.error((*here, "minimum_denominator"), message, "Leave minimum_denominator out.")
         if isinstance(rule, ThresholdRule) and (rule.unit is None) == (definition.unit == "money"):
             if rule.unit is None:
                 raise source.error(here, "a limit in money needs its currency", "Add unit: USD, or which it is.")

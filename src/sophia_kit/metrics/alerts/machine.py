@@ -130,7 +130,7 @@ class _Track:
         self.series = replace(series, good_periods=0, unknown_code=why.code, unknown_reason=why.reason)
 
     def known(self, seen: Observation) -> None:
-        """The period is bad, good, or between the two."""
+        """The period is bad, good, between the two, or too thin to tell."""
         series = self.series
         text = fill_summary(self.rule.summary or DEFAULTS[self.rule.kind], dict(seen.shown))
         if series.unknown_code is not None:
@@ -139,6 +139,9 @@ class _Track:
             series = replace(
                 series, unknown_code=None, unknown_reason=None, unknown_since=None, unknown_notified_on=None
             )
+        if seen.thin:
+            self.series = series
+            return
         verdict = judge(self.rule, seen)
         if series.status == "firing":
             series = self._while_firing(series, seen, verdict, text)

@@ -41,6 +41,7 @@ class Observation:
         expected: a baseline or an earlier period's value; None for other rules.
         percent: how far the value lies from it, in percent of it.
         robust_sd: the same in robust standard deviations.
+        thin: whether it stands on too little to be judged: neither bad nor good, nor unknown.
         stale: for a freshness rule, whether the data is too old.
         unknown: why there is nothing to judge; None when there is.
         final: whether the period is over for good; false while its data is still to be loaded.
@@ -54,6 +55,7 @@ class Observation:
     expected: Decimal | None = None
     percent: Decimal | None = None
     robust_sd: Decimal | None = None
+    thin: bool = False
     stale: bool = False
     unknown: Reason | None = None
     final: bool = True

@@ -15,7 +15,7 @@ from sophia_kit.metrics.alerts.observation import Members, Observation, Reason, 
 from sophia_kit.metrics.alerts.rule import ChangeRule, DeviationRule, FreshnessRule, PeriodicRule, ThresholdRule
 from sophia_kit.metrics.alerts.wording import wording
 from sophia_kit.metrics.calendar import Calendar, day_is_over
-from sophia_kit.metrics.cells import RATES_TABLE, Reader, tables_of
+from sophia_kit.metrics.cells import RATES_TABLE, Reader
 from sophia_kit.metrics.evaluation import evaluate, unit_of
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.value import MetricValue, Period
@@ -70,7 +70,7 @@ class Observer:
 
     def freshness(self, definition: Definition, rule: FreshnessRule) -> Observed:
         """How old the data below the metric is, now."""
-        named = tables_of(self._catalogue.views_below(definition))
+        named = self._catalogue.schema.tables(self._catalogue.views_below(definition))
         states = [self._tables[name] for name in named if name in self._tables]
         loaded = {state.table_name: state.last_success_at for state in states if state.last_success_at is not None}
         never = [name for name in named if name not in loaded and name != RATES_TABLE]
@@ -150,7 +150,7 @@ class Observer:
     def _loaded_until(self, definition: Definition) -> tuple[date | None, str]:
         """The last day that was over when the tables with the metric's rows were loaded; and what to say of it."""
         bases = [row.base for row in self._catalogue.rows_below(definition)]
-        needed = [name for name in tables_of(bases) if name != RATES_TABLE]
+        needed = [name for name in self._catalogue.schema.tables(bases) if name != RATES_TABLE]
         days = {}
         for name in needed:
             state = self._tables.get(name)
@@ -200,9 +200,33 @@ class Observer:
                 f"{definition.name} has {len(members):,} members by {', '.join(rule.by)}.",
                 hint=f"An alert takes up to {_MOST_MEMBERS}: split it by less, or restrict it with where.",
             )
+        thin = self._thin(definition, rule, chunk, members)
         return {
-            key: [self._seen(definition, rule, values, key, period, baseline) for period in chunk] for key in members
+            key: [
+                replace(self._bare(definition, rule, period, key), thin=True)
+                if (key, period) in thin
+                else self._seen(definition, rule, values, key, period, baseline)
+                for period in chunk
+            ]
+            for key in members
         }
+
+    def _thin(
+        self, definition: Definition, rule: PeriodicRule, chunk: Sequence[Period], members: Sequence[Members]
+    ) -> set[tuple[Members, Period]]:
+        """The periods in which the ratio divides by less than the rule wants to see."""
+        if rule.minimum_denominator is None:
+            return set()
+        reader = Reader(self._warehouse, self._catalogue, self._calendar, self.day)
+        cells = reader.cells(definition, rule.by, tuple(rule.where.items()), chunk)
+        found = set()
+        for key in members:
+            for period in chunk:
+                cell = cells.at(period, tuple(member for _, member in key))
+                nothing = cell.unknown is not None and cell.unknown.code == "no_rows"
+                if nothing or (cell.denominator is not None and cell.denominator < rule.minimum_denominator):
+                    found.add((key, period))
+        return found
 
     def _values(
         self,

@@ -96,6 +96,7 @@ class PeriodicRule(Rule):
         where: dimension to the members permitted.
         for_: how many closed periods in a row must be bad.
         settle_days: days after a period's end before it is judged, for rows that are decided late.
+        minimum_denominator: of a ratio; a period in which it divides by less is passed over: neither bad nor good.
     """
 
     grain: Grain
@@ -103,6 +104,7 @@ class PeriodicRule(Rule):
     where: dict[Name, Members] = {}
     for_: Count = Field(default=1, alias="for")
     settle_days: Annotated[int, Field(ge=0, le=60)] = 0
+    minimum_denominator: Annotated[Decimal, Field(gt=0)] | None = None
 
 
 class _Limited(PeriodicRule):

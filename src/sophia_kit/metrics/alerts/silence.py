@@ -30,7 +30,8 @@ def find_rule(catalogue: Catalogue, name: str) -> tuple[Definition, Rule]:
     every = [(item, rule) for item in catalogue for rule in item.alerts]
     found = [(item, rule) for item, rule in every if rule.name == rule_name and metric in ("", item.name)]
     if not found:
-        raise UnknownName("alert rule", name, [f"{item.name}.{rule.name}" for item, rule in every])
+        known = [f"{item.name}.{rule.name}" if metric else rule.name for item, rule in every]
+        raise UnknownName("alert rule", name, known)
     if len(found) > 1:
         names = " or ".join(f"{item.name}.{rule.name}" for item, rule in found)
         raise InputError(f"Several metrics have a rule {name!r}.", hint=f"Say {names}.")
