@@ -123,6 +123,6 @@ def change_scale(change: Fraction, kind: Format, unit: str) -> Scale:
         places = 0
     if kind != "count" and not (kind == "money" and step == 1):
         finer = 0
-        while size and finer < _FINER and size * 10**places < _LEAST_SHOWN * step:
+        while size and finer < _FINER and size * 10**places < (_LEAST_SHOWN - Fraction(1, 2)) * step:
             places, finer = places + 1, finer + 1
     return Scale(step, before, after, places)

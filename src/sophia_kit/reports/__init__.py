@@ -32,10 +32,24 @@ from sophia_kit.reports.views import (
 if TYPE_CHECKING:
     from sophia_kit.reports.brief import render
     from sophia_kit.reports.charts import Drawing, breakdown_chart, trend_charts
+    from sophia_kit.reports.lab import (
+        LAB_OPTIONS,
+        LabParameters,
+        answer_on_snowflake,
+        ask_draft,
+        chosen_metric,
+        draft_definition,
+        explain_draft,
+        lab_day,
+        lab_parameters,
+        sql_of,
+    )
+    from sophia_kit.reports.lab_views import answer_rows, findings_markup, print_draft, result_chart
     from sophia_kit.reports.result import Published, publish
     from sophia_kit.reports.waterfall import waterfall_chart
 
 __all__ = [
+    "LAB_OPTIONS",
     "BriefChoices",
     "BriefParameters",
     "DailyBrief",
@@ -45,32 +59,45 @@ __all__ = [
     "Finding",
     "FreshnessGate",
     "Kpi",
+    "LabParameters",
     "Mover",
     "Narrative",
     "Part",
     "Published",
+    "answer_on_snowflake",
+    "answer_rows",
+    "ask_draft",
     "breakdown_chart",
     "brief_choices",
     "change_texts",
+    "chosen_metric",
     "daily_brief",
+    "draft_definition",
+    "explain_draft",
     "explanation_markup",
     "fill",
     "finding_rows",
+    "findings_markup",
     "gate_markup",
     "heading_markup",
+    "lab_day",
+    "lab_parameters",
     "mover_rows",
     "narrate",
     "narrative_markup",
     "parse_arguments",
     "plain_text",
+    "print_draft",
     "print_summary",
     "publish",
     "reason_rows",
     "render",
     "resolve_parameters",
+    "result_chart",
     "script_errors",
     "segments",
     "source_rows",
+    "sql_of",
     "started_as_script",
     "tiles_markup",
     "trend_charts",
@@ -79,8 +106,23 @@ __all__ = [
     "why_rows",
 ]
 
-# These need Altair and Jinja, which take a second to import and belong to the extra `notebooks`.
-_DRAWN = {
+# The lab's are for the lab alone; the others need Altair and Jinja, which take a second to import and belong to the
+# extra `notebooks`.
+_LAZY = {
+    "LAB_OPTIONS": "lab",
+    "LabParameters": "lab",
+    "answer_on_snowflake": "lab",
+    "ask_draft": "lab",
+    "chosen_metric": "lab",
+    "draft_definition": "lab",
+    "explain_draft": "lab",
+    "lab_day": "lab",
+    "lab_parameters": "lab",
+    "sql_of": "lab",
+    "answer_rows": "lab_views",
+    "findings_markup": "lab_views",
+    "print_draft": "lab_views",
+    "result_chart": "lab_views",
     "Drawing": "charts",
     "Published": "result",
     "breakdown_chart": "charts",
@@ -92,6 +134,6 @@ _DRAWN = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _DRAWN:
-        return getattr(import_module(f"{__name__}.{_DRAWN[name]}"), name)
+    if name in _LAZY:
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

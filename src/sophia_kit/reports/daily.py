@@ -165,7 +165,7 @@ class _Asking:
         gate, limits = freshness_gate(self.warehouse, required, self.clock.now())
         quality = find_quality(self.warehouse, gate)
         without = tuple(Finding("unknown", label, error.message) for label, error in self.refused)
-        changes = [self._change(kpi, kind) for kpi, kind in movers_of(kpis)]
+        changes = [self._change(kpi, kind, kpis) for kpi, kind in movers_of(kpis)]
         return compose(
             self._header(),
             kpis=kpis,
@@ -181,7 +181,7 @@ class _Asking:
             changes=changes,
         )
 
-    def _change(self, kpi: Kpi, kind: Explained) -> ChangeExplanation:
+    def _change(self, kpi: Kpi, kind: Explained, kpis: Iterable[Kpi]) -> ChangeExplanation:
         definition, compared = self.catalogue.get(kpi.name), kpi.value.comparison(kind)
         assert compared is not None
         assert compared.base_period is not None
@@ -194,6 +194,7 @@ class _Asking:
             value=kpi.value,
             base_period=compared.base_period,
             filters=filters,
+            answered={item.name: item.trend for item in kpis},
         )
         restricted = {name for name, _ in filters}
         dimensions = tuple(name for name in definition.dimensions if name not in {*restricted, *NAMES})

@@ -32,33 +32,38 @@ def resolve_parameters(*sources: Mapping[str, Any]) -> BriefParameters:
     return BriefParameters(None if day is None else _date(day), segment)
 
 
-def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
+def parse_arguments(arguments: Sequence[str], known: Sequence[str] = NAMES) -> dict[str, str]:
     """Options of a notebook that runs as a script: `--day 2025-12-31` or `--day=2025-12-31`.
 
+    `known` are the notebook's; by default the brief's.
+
     Raises:
-        UnknownName: an option that the brief doesn't have.
+        UnknownName: an option that the notebook doesn't have.
         InputError: a word without an option, an option without a value, or one given twice.
     """
     found: dict[str, str] = {}
     words = list(arguments)
+    usage = _usage(known)
     while words:
         word = words.pop(0)
         if not word.startswith("--"):
-            raise InputError(f"{word!r} follows no option.", hint=_USAGE)
+            raise InputError(f"{word!r} follows no option.", hint=usage)
         name, joined, value = word.removeprefix("--").partition("=")
-        if name not in NAMES:
-            raise UnknownName("option", f"--{name}", [f"--{known}" for known in NAMES])
+        if name not in known:
+            raise UnknownName("option", f"--{name}", [f"--{each}" for each in known])
         if not joined:
             if not words or words[0].startswith("--"):
-                raise InputError(f"--{name} needs a value.", hint=_USAGE)
+                raise InputError(f"--{name} needs a value.", hint=usage)
             value = words.pop(0)
         if name in found:
-            raise InputError(f"--{name} is given twice.", hint=_USAGE)
+            raise InputError(f"--{name} is given twice.", hint=usage)
         found[name] = value
     return found
 
 
-_USAGE: Final = "Use --day YYYY-MM-DD and --segment NAME; both may be left out."
+def _usage(known: Sequence[str]) -> str:
+    options = [f"--{name} {'YYYY-MM-DD' if name == 'day' else name.upper()}" for name in known]
+    return f"Use {', '.join(options[:-1])} and {options[-1]}; all may be left out."
 
 
 def _first(name: str, sources: Sequence[Mapping[str, Any]]) -> str | None:
@@ -67,7 +72,7 @@ def _first(name: str, sources: Sequence[Mapping[str, Any]]) -> str | None:
         if value is None or value == "":
             continue
         if isinstance(value, list):
-            raise InputError(f"{name} is given {len(value)} times.", hint=_USAGE)
+            raise InputError(f"{name} is given {len(value)} times.", hint=_usage(NAMES))
         return str(value)
     return None
 

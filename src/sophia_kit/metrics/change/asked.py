@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sophia_kit.metrics.calendar import Calendar
@@ -28,6 +29,7 @@ class Asked:
         base_period: the earlier one, of the same grain.
         filters: what the metric is restricted to.
         principal: who asks; None is the owner of the process, who may see everything.
+        answered: values of other metrics, by name, that were answered for the same filters and need no asking again.
     """
 
     engine: Engine
@@ -38,6 +40,7 @@ class Asked:
     base_period: Period
     filters: Filters
     principal: Principal | None = None
+    answered: Mapping[str, tuple[MetricValue, ...]] = field(default_factory=dict)
 
     @property
     def periods(self) -> tuple[Period, Period]:

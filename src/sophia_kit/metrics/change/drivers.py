@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from fractions import Fraction
 
 import sqlglot
 from sqlglot import exp
 
+from sophia_kit.metrics.cells import Reader
 from sophia_kit.metrics.change.asked import Asked, renamed
 from sophia_kit.metrics.change.effects import shapley
 from sophia_kit.metrics.change.parts import Draft, DraftPart, Own, own
@@ -45,17 +47,28 @@ def _balance(asked: Asked, definition: PointInTimeDefinition) -> Draft:
         if lacking:
             parts.append(DraftPart(name, label, None, unknown=_told_by(movement, lacking[0])))
             continue
-        cells = reader.cells(movement, (), asked.filters, months)
         total = Fraction(0)
         lost: Unknown | None = None
-        for month in months:
-            cell = cells.at(month, ())
-            if cell.value is None:
-                lost = lost or cell.unknown
+        for number, unknown in _amounts(asked, reader, movement, months):
+            if number is None:
+                lost = lost or unknown
             else:
-                total += cell.value * factor
+                total += Fraction(number) * factor
         parts.append(DraftPart(name, label, None if lost else total, unknown=lost))
     return Draft("movements", "movements", tuple(parts), provenance=asked.provenance(reader))
+
+
+def _amounts(
+    asked: Asked, reader: Reader, movement: Definition, months: Sequence[Period]
+) -> list[tuple[Fraction | Decimal | None, Unknown | None]]:
+    """The movement of each month; asked in one question where it wasn't answered already."""
+    answered = {value.period: value for value in asked.answered.get(movement.name, ())}
+    if all(month in answered for month in months):
+        ran = answered[months[-1]].provenance
+        reader.statements.append((ran.sql, dict(ran.params)))
+        return [(answered[month].value, answered[month].unknown) for month in months]
+    cells = reader.cells(movement, (), asked.filters, months)
+    return [(cell.value, cell.unknown) for cell in (cells.at(month, ()) for month in months)]
 
 
 def _told_by(movement: Definition, dimension: str) -> Unknown:
