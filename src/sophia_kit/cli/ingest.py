@@ -168,6 +168,10 @@ def _print_report(report: IngestReport) -> None:
             escape(note),
         )
     console().print(shown)
+    from sophia_kit.cli.checks import print_findings
+
+    # Warnings are many and known; `sophia checks list` shows them.
+    print_findings(report.checks, warnings=False)
     demo = "DEMO DATA. " if report.demo else ""
     console().print(f"{demo}Snapshot {report.snapshot.snapshot_id} is current.")
     if report.failed:

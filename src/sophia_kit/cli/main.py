@@ -13,10 +13,12 @@ import typer
 from sophia_kit.cli import (
     alerts,
     ask,
+    checks,
     definitions,
     demo,
     doctor,
     ingest,
+    lineage,
     metrics,
     proofs,
     run,
@@ -41,10 +43,12 @@ app.command("demo")(demo.demo_command)
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run_command)
 app.command("metric")(metrics.metric_command)
 app.command("explain")(metrics.explain_command)
+app.command("lineage")(lineage.lineage_command)
 app.command("ask")(ask.ask_command)
 app.add_typer(definitions.app, name="metrics")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(ingest.app, name="ingest")
+app.add_typer(checks.app, name="checks")
 app.add_typer(snapshots.app, name="snapshots")
 app.add_typer(proofs.app, name="proofs")
 app.command("serve")(serve.serve_command)
