@@ -16,6 +16,7 @@ from sophia_kit.core.errors import AccessRefused, UnknownName
 from sophia_kit.metrics import Calendar, Catalogue, MetricQuery, MetricResult, MetricValue, Principal, evaluate
 from sophia_kit.metrics.answers import Answer, Answers
 from sophia_kit.metrics.cells import Cell, Cells
+from sophia_kit.metrics.explanation import explain_metric
 from sophia_kit.metrics.value import Period
 
 DAY = date(2025, 12, 31)
@@ -93,6 +94,16 @@ def test_a_wrong_member_s_suggestions_are_of_those_that_may_be_seen(larkfield: A
     with pytest.raises(UnknownName) as caught:
         ask(larkfield, "arr", filters=(("account", (other + "x",)),), principal=ANN)
     assert other not in (caught.value.hint or "")
+
+
+def test_an_explanation_says_what_its_reader_may_see(larkfield: Asking) -> None:
+    open_to_all = explain_metric(larkfield.catalogue, "arr", larkfield.clock, larkfield.warehouse)
+    own = explain_metric(larkfield.catalogue, "arr", larkfield.clock, larkfield.warehouse, principal=ANN)
+    assert (open_to_all.row_filter, own.row_filter) == ((), ANN.attributes)
+    assert "$filter_0" not in open_to_all.sql[0][1]
+    assert "$filter_0" in own.sql[0][1]
+    with pytest.raises(AccessRefused):
+        explain_metric(larkfield.catalogue, "headcount", larkfield.clock, principal=ANN)
 
 
 def test_a_target_is_the_whole_company_s(larkfield: Asking) -> None:

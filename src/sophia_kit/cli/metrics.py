@@ -45,8 +45,12 @@ def metric_command(
     by: Annotated[list[str] | None, typer.Option(help="Group by a dimension; may be repeated.")] = None,
     grain: Annotated[str | None, typer.Option(help="day, week, month, quarter or year.")] = None,
     compare: Annotated[
-        list[str] | None, typer.Option(help="prior_period, prior_year or target; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="prior_period, prior_year, trailing_average, to_date, prior_year_to_date or target; may be repeated."
+        ),
     ] = None,
+    trailing: Annotated[int | None, typer.Option(help="How many periods a trailing average is made of.")] = None,
     day: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day the question is about; default: today.")
     ] = None,
@@ -77,6 +81,7 @@ def metric_command(
         known_at=_moment(known_at, settings.company.time_zone) if known_at else None,
         include_unfinished=include_unfinished,
         periods=periods,
+        trailing=trailing,
         settings=settings,
     )
     if format is MetricFormat.json:

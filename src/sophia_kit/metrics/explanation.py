@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from sophia_kit.metrics.compile import Shape
 from sophia_kit.metrics.definition import (
@@ -22,12 +22,15 @@ from sophia_kit.metrics.definition import (
     RowsDefinition,
     SimpleDefinition,
 )
+from sophia_kit.metrics.principal import Filters, Principal, permitted
 from sophia_kit.metrics.quality import marks, results_on
 from sophia_kit.metrics.value import Freshness, Grain, QualityMark
+from sophia_kit.warehouse import Dialect
 
 if TYPE_CHECKING:
     from sophia_kit.core.clock import Clock
     from sophia_kit.metrics.catalogue import Catalogue
+    from sophia_kit.metrics.compile import Compiled
     from sophia_kit.warehouse import Engine
     from sophia_kit.warehouse.checks import CheckResult
 
@@ -64,6 +67,7 @@ class Explanation:
         quality: those of them that mark its values.
         file: where the definition stands, `file:line`; None when it was made in memory.
         own_definitions: see Provenance.
+        row_filter: the members, by dimension, that whoever asks may see; empty where that is everything.
     """
 
     name: str
@@ -91,19 +95,29 @@ class Explanation:
     demo: bool
     file: str | None
     own_definitions: tuple[str, ...]
+    row_filter: Filters = ()
 
 
 def explain_metric(
-    catalogue: Catalogue, name: str, clock: Clock, warehouse: Engine | None = None, *, demo: bool = False
+    catalogue: Catalogue,
+    name: str,
+    clock: Clock,
+    warehouse: Engine | None = None,
+    *,
+    demo: bool = False,
+    principal: Principal | None = None,
 ) -> Explanation:
-    """Explain a metric; with a warehouse, also how fresh what it stands on is.
+    """Explain a metric; with a warehouse, also how fresh what it stands on is; to a principal, with its row filter.
 
     Raises:
         UnknownName: no such metric.
+        AccessRefused: the principal may not see the metric.
     """
     definition = catalogue.get(name)
+    row_filter = permitted(principal, definition, ())
     rows = catalogue.rows_below(definition)
-    compiled = {row.name: _compiled(catalogue, row) for row in rows}
+    restricted = tuple(dimension for dimension, _ in row_filter)
+    compiled = {row.name: _compiled(catalogue, row, filters=restricted) for row in rows}
     names = catalogue.schema.tables(view for item in compiled.values() for view in item.views)
     states = () if warehouse is None else _states(warehouse, names, clock)
     statements = [item.sql for item in compiled.values()]
@@ -135,6 +149,7 @@ def explain_metric(
         demo=warehouse.demo if warehouse else demo,
         file=None if (origin := catalogue.origin(name)) is None else str(origin),
         own_definitions=catalogue.own_definitions(definition),
+        row_filter=row_filter,
     )
 
 
@@ -145,8 +160,10 @@ def statements(catalogue: Catalogue, definition: Definition) -> dict[Dialect, di
     return {dialect: {row.name: _compiled(catalogue, row, dialect).sql for row in rows} for dialect in dialects}
 
 
-def _compiled(catalogue: Catalogue, row: RowsDefinition, dialect: Dialect = "duckdb") -> Compiled:
-    return catalogue.compile(row, Shape(single=not isinstance(row, CohortDefinition)), dialect)
+def _compiled(
+    catalogue: Catalogue, row: RowsDefinition, dialect: Dialect = "duckdb", filters: tuple[str, ...] = ()
+) -> Compiled:
+    return catalogue.compile(row, Shape(filters=filters, single=not isinstance(row, CohortDefinition)), dialect)
 
 
 def formula(definition: Definition) -> str:
