@@ -46,7 +46,7 @@ _USUAL = phrase(
     rf"{_TO} (?:the |its |our )?(?:usual|normal|trailing average|average|typical)|above average|below average"
 )
 _GROWTH = phrase(
-    r"gr[oe]w|grown|growing|growth|growth rate|increased?|increasing|decreased?|changed?|changing|rise|rose|risen"
+    r"gr[oe]w|grown|growing|growth rate|growth|increased?|increasing|decreased?|changed?|changing|rise|rose|risen"
     r"|rising|fall|fell|fallen|falling|drop|dropped|dropping|up|down|higher|lower|better|worse|ahead|behind|moved|delta"
     r"|difference|shift"
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sophia_kit.metrics.definition import Definition
     from sophia_kit.metrics.question.members import Index
 
-__all__ = ["Filters", "Phrases", "find_phrase", "phrases_of", "read_dimensions", "read_members", "whole"]
+__all__ = ["Filters", "Phrases", "find_phrase", "naming", "phrases_of", "read_dimensions", "read_members", "whole"]
 
 Phrases = tuple[tuple[tuple[str, ...], str], ...]
 """What dimensions are called (stems), with the dimension; the longest first."""
@@ -37,12 +37,14 @@ class Filters:
         excluded: a dimension to the members left out.
         soft: positions that members explain when nothing else does: `customers` in `Enterprise customers`.
         assumed: what was taken for granted, in words.
+        apart: dimensions whose members are set against each other: `Enterprise vs Mid-Market`.
     """
 
     chosen: dict[str, list[str]] = field(default_factory=dict)
     excluded: dict[str, list[str]] = field(default_factory=dict)
     soft: set[int] = field(default_factory=set)
     assumed: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
 
     def pairs(self, indexes: Mapping[str, Index]) -> tuple[tuple[str, tuple[str, ...]], ...] | str:
         """As a query takes them; a sentence when they can't be put so."""
@@ -86,6 +88,12 @@ def whole(board: Board, phrases: Phrases) -> set[int]:
             if placed is not None and board.tokens[placed[1].stop - 1].raw.endswith("s"):
                 found.update(placed[1])
     return found
+
+
+def naming(board: Board, phrases: Phrases, dimensions: tuple[str, ...]) -> set[int]:
+    """The free words that name one of these dimensions."""
+    placed = (_phrase_at(board, phrases, index) for index in board.left())
+    return {index for found in placed if found is not None and found[0] in dimensions for index in found[1]}
 
 
 def read_dimensions(board: Board, phrases: Phrases) -> list[str]:
@@ -133,6 +141,7 @@ def _phrase_at(board: Board, phrases: Phrases, start: int) -> tuple[str, range] 
 def read_members(board: Board, indexes: Mapping[str, Index]) -> Filters:
     """Take every member off the board, and what excludes it."""
     filters = Filters()
+    ends: dict[str, int] = {}
     for start in range(len(board.tokens)):
         if not board.free(start):
             continue
@@ -158,14 +167,30 @@ def read_members(board: Board, indexes: Mapping[str, Index]) -> Filters:
             before -= 1
         word = board.tokens[before].word if board.free(before) else ""
         other_than = word == "other" and board.tokens[start - 1].word == "than"
-        if word in _NOT or other_than:
+        if (word in _NOT and not _both(board, before)) or other_than:
             board.take(range(before, start))
             filters.excluded.setdefault(dimension, []).append(member)
         elif filters.excluded.get(dimension) and board.tokens[start - 1].word in ("and", "or"):
             filters.excluded[dimension].append(member)
         else:
-            filters.chosen.setdefault(dimension, []).append(member)
+            chosen = filters.chosen.setdefault(dimension, [])
+            chosen.append(member)
+            if len(chosen) > 1 and _set_apart(board, ends[dimension], start):
+                filters.apart.append(dimension)
+            ends[dimension] = span.stop
     return filters
+
+
+def _both(board: Board, before: int) -> bool:
+    """`with and without`: two questions, not one."""
+    return before > 1 and board.tokens[before - 1].word in ("and", "or") and board.tokens[before - 2].word == "with"
+
+
+def _set_apart(board: Board, first: int, second: int) -> bool:
+    """Whether two members are compared; takes the word between them that says so."""
+    between = [index for index in range(first, second) if board.tokens[index].word in ("versus", "v", "against")]
+    board.take(between)
+    return bool(between) or any(token.word in ("compare", "comparing", "comparison") for token in board.tokens)
 
 
 def _clear(board: Board, dimension: str, span: range) -> bool:

@@ -46,6 +46,11 @@ class Lexicon:
         """The stem of the concept that a stem belongs to; itself when it belongs to none."""
         return self.concepts.get(of, of)
 
+    @property
+    def measures(self) -> frozenset[str]:
+        """The stems that say what kind of number is meant: rate, amount, average."""
+        return frozenset().union(*self.unit_nouns.values(), self.averaged_nouns, {stem("mean")})
+
     def words(self) -> frozenset[str]:
         """Every word that the lexicon knows, to tell misspelt words from known ones."""
         found = {*self.spellings, *self.fillers, *self.known_words, *self.everyday_members}

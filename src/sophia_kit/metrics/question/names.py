@@ -54,8 +54,9 @@ class Names:
             self._phrases[definition.name] = tuple(
                 dict.fromkeys((_content(text), phrase) for text in texts if (phrase := concepts(text)))
             )
-            self._described[definition.name] = frozenset(concepts(" ".join([*texts, definition.description])))
-            documents[definition.name] = _features([*concepts(" ".join(texts)), *self._described[definition.name]])
+            told = " ".join([*texts, definition.description])
+            self._described[definition.name] = frozenset(_content(told)) - lexicon().measures
+            documents[definition.name] = _features([*concepts(" ".join(texts)), *concepts(told)])
             self.vocabulary.update(word for text in texts for word in text.lower().replace("-", " ").split())
         self._vectors = _weighted(documents)
 
@@ -73,7 +74,7 @@ class Names:
         return sorted(found, key=lambda match: (-len(match.positions), -match.score, match.metric))
 
     def described(self, metric: str) -> frozenset[str]:
-        """The concepts of a metric's names and description."""
+        """The stems of a metric's names and description, without words that say what is measured: rate, amount."""
         return self._described[metric]
 
     def similar(self, asked: Sequence[str]) -> list[tuple[str, float]]:

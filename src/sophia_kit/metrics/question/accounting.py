@@ -1,0 +1,105 @@
+"""The words of a question that are left over: what they may be, and which of them nothing accounts for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sophia_kit.metrics.question.board import Board
+from sophia_kit.metrics.question.lexicon import lexicon
+from sophia_kit.metrics.question.tokens import STOP
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+
+    from sophia_kit.metrics.definition import Definition
+
+__all__ = ["Account", "account", "asks_for_a_list", "is_filler", "refusal"]
+
+_LISTING = frozenset({"which", "who", "list"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is left of a question.
+
+    Attributes:
+        unexplained: positions that nothing accounts for.
+        described: how many words only the metric's description accounts for.
+        refusal: why the question is refused; None when it isn't.
+    """
+
+    unexplained: tuple[int, ...]
+    described: int
+    refusal: str | None
+
+
+def account(board: Board, definition: Definition, soft: Set[int], described: Set[str], others: Set[int]) -> Account:
+    """Account for what is left on the board.
+
+    Args:
+        soft: positions that are explained already, unless they are refused.
+        described: the stems of the metric's names and description.
+        others: positions that name another metric or a dimension: a description doesn't explain these.
+    """
+    nouns = lexicon().unit_nouns.get(definition.unit, frozenset())
+    if definition.additive == "none":
+        nouns |= lexicon().averaged_nouns
+    unexplained, by_description, why = [], 0, None
+    for index in board.left():
+        token = board.tokens[index]
+        refused = _refused(board, index)
+        if index in soft:
+            continue
+        if refused is not None:
+            why = why or refused
+            unexplained.append(index)
+        elif is_filler(board, index) or token.stem in nouns:
+            continue
+        elif token.stem in described and index not in others:
+            by_description += 1
+        else:
+            unexplained.append(index)
+    return Account(tuple(unexplained), by_description, why)
+
+
+def asks_for_a_list(board: Board, named: Set[int]) -> bool:
+    """Whether a word like `which` stands right before the metric's name: its rows are asked for, not a number."""
+    before = min(named, default=0) - 1
+    while before >= 0 and board.free(before) and board.tokens[before].word in STOP:
+        before -= 1
+    return board.free(before) and board.tokens[before].word in _LISTING
+
+
+def is_filler(board: Board, index: int) -> bool:
+    """Whether a word changes nothing."""
+    token = board.tokens[index]
+    return token.word in lexicon().fillers or token.raw in lexicon().fillers
+
+
+def refusal(board: Board) -> str | None:
+    """Why what is left on the board is refused; None when it isn't."""
+    return next((reason for index in board.left() if (reason := _refused(board, index)) is not None), None)
+
+
+def _refused(board: Board, index: int) -> str | None:
+    """Why a phrase that goes over a word is refused."""
+    for reason, phrases in lexicon().refusals:
+        for said in phrases:
+            for start in range(max(0, index - len(said) + 1), index + 1):
+                if _stands(board, said, start):
+                    return reason
+    return None
+
+
+def _stands(board: Board, said: tuple[str, ...], start: int) -> bool:
+    if start + len(said) > len(board.tokens):
+        return False
+    return all(
+        word == "*"
+        or (
+            word in (board.tokens[start + offset].word, board.tokens[start + offset].stem)
+            and board.free(start + offset)
+        )
+        for offset, word in enumerate(said)
+    )
