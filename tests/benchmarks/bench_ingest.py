@@ -81,7 +81,7 @@ def load(store: SnapshotStore, contract: Contract, source: Prepared) -> float:
     """Seconds to load everything and publish the snapshot."""
     begun = time.perf_counter()
     with store.draft(NOW) as draft, ThreadPoolExecutor(1) as typing, ThreadPoolExecutor(1) as writing:
-        prepare_raw(draft.connection, contract)
+        prepare_raw(draft.connection, contract, "UTC")
         work = TableLoad(
             draft.connection,
             contract,

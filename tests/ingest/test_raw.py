@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -49,7 +49,7 @@ def connection(contract: Contract) -> Iterator[duckdb.DuckDBPyConnection]:
             "source_id VARCHAR, reason VARCHAR, record VARCHAR, first_seen_at TIMESTAMP, load_id VARCHAR, "
             "resolved_at TIMESTAMP)"
         )
-        prepare_raw(opened, contract)
+        prepare_raw(opened, contract, "America/Chicago")
         yield opened
 
 
@@ -178,10 +178,21 @@ def test_an_unknown_column_is_added_and_kept_where_a_batch_lacks_it(
 
 def test_a_contract_may_gain_a_column_but_not_change_ones_type(connection: duckdb.DuckDBPyConnection) -> None:
     grown = CONTRACT + "  - {name: floor, from: floor, type: string}\n"
-    prepare_raw(connection, read_contract(grown, "rents.yaml"))
+    prepare_raw(connection, read_contract(grown, "rents.yaml"), "America/Chicago")
     assert rows(connection, "floor") == []
     with pytest.raises(IngestError, match=r"raw\.rents\.amount is BIGINT .* and DECIMAL\(18,2\) in its contract"):
-        prepare_raw(connection, read_contract(CONTRACT.replace("type: int", 'type: "decimal(18,2)"'), "rents.yaml"))
+        other = CONTRACT.replace("type: int", 'type: "decimal(18,2)"')
+        prepare_raw(connection, read_contract(other, "rents.yaml"), "America/Chicago")
+
+
+def test_a_company_day_that_a_contract_gains_is_filled_for_the_rows_that_are_there(
+    connection: duckdb.DuckDBPyConnection, contract: Contract
+) -> None:
+    load(connection, contract, [[("a", 5, 1, False), ("b", 6, 1, False), ("c", 6, 1, True)]])
+    gained = CONTRACT.replace("columns:", "days: {modified_day: modified_at}\ncolumns:")
+    prepare_raw(connection, read_contract(gained, "rents.yaml"), "America/Chicago")
+    last, first = date(2024, 12, 31), date(2025, 1, 1)
+    assert rows(connection, "source_id, modified_day") == [("a", last), ("b", first), ("c", first)]
 
 
 def findings(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:

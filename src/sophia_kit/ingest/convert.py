@@ -13,7 +13,7 @@ import polars as pl
 from sophia_kit.ingest.contract import RESERVED, Column, Contract
 from sophia_kit.ingest.values import MISSING, Parsed, limits, shown, typed, wire
 
-__all__ = ["Converted", "Converter", "Refused", "combine"]
+__all__ = ["Converted", "Converter", "Refused", "combine", "company_day_of"]
 
 # Few enough that the records of a block stay in the processor's cache while their columns are read.
 _BLOCK = 2_000
@@ -125,9 +125,7 @@ class Converter:
         frame = pl.DataFrame([result.series for result in parsed])
         names = self._column_names(sorted(unknown))
         derived = [
-            pl.col(of).dt.replace_time_zone("UTC").dt.convert_time_zone(self._time_zone).dt.date().alias(day)
-            for day, of in self._contract.days
-            if of in frame.columns
+            company_day_of(of, self._time_zone).alias(day) for day, of in self._contract.days if of in frame.columns
         ]
         flag = pl.col("is_deleted").fill_null(value=False) if "is_deleted" in frame.columns else pl.lit(value=False)
         extra = [pl.Series(names[field], texts, dtype=pl.String()) for field, texts in unknown.items()]
@@ -154,6 +152,11 @@ class Converter:
             taken.add(name.lower())
             names[field] = name
         return names
+
+
+def company_day_of(column: str, time_zone: str) -> pl.Expr:
+    """The company's calendar day of a UTC timestamp."""
+    return pl.col(column).dt.replace_time_zone("UTC").dt.convert_time_zone(time_zone).dt.date()
 
 
 def combine(parts: Iterable[Converted]) -> Converted:

@@ -88,7 +88,7 @@ class DraftLoad:
         parent = self._draft.parent
         self._attempts.recover(connection, parent.snapshot_id if parent else None)
         for contract in self._contracts.values():
-            prepare_raw(connection, contract)
+            prepare_raw(connection, contract, self._company.time_zone)
             if parent is not None:
                 cursor = self._state.cursor(contract.source, contract.resource, parent.snapshot_id)
                 if cursor is not None:

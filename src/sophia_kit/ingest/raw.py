@@ -12,6 +12,7 @@ import polars as pl
 
 from sophia_kit.core.errors import IngestError
 from sophia_kit.ingest.contract import KEY, MODIFIED, Contract
+from sophia_kit.ingest.convert import company_day_of
 from sophia_kit.ingest.sql import number
 
 __all__ = ["Loaded", "RawTable", "prepare_raw"]
@@ -29,22 +30,39 @@ class Loaded:
     rows_deleted: int
 
 
-def prepare_raw(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+def prepare_raw(connection: duckdb.DuckDBPyConnection, contract: Contract, time_zone: str) -> None:
     """Create the contract's raw table where it is missing, and add columns that the contract gained.
+
+    A company day that it gained is filled for the rows that are there, in `time_zone`.
 
     Raises:
         IngestError: a column's type changed in the contract.
     """
     connection.execute(contract.ddl())
     there = _columns(connection, contract)
+    gained: list[str] = []
     for name, kind in contract.data_columns.items():
         if name not in there:
             connection.execute(f'ALTER TABLE raw."{contract.table}" ADD COLUMN "{name}" {kind}')
+            gained.append(name)
         elif there[name] != kind:
             raise IngestError(
                 f"raw.{contract.table}.{name} is {there[name]} in the current snapshot and {kind} in its contract.",
                 hint="Give the column a new name in the contract, or load into a new workspace (SOPHIA_WORKSPACE).",
             )
+    for day, of in contract.days:
+        if day in gained:
+            _fill_day(connection, contract, day, of, time_zone)
+
+
+def _fill_day(connection: duckdb.DuckDBPyConnection, contract: Contract, day: str, of: str, time_zone: str) -> None:
+    table = f'raw."{contract.table}"'
+    known = f'SELECT DISTINCT "{of}" AS moment FROM {table} WHERE "{of}" IS NOT NULL'  # noqa: S608  # a contract's names
+    days = connection.sql(known).pl().with_columns(day=company_day_of("moment", time_zone))
+    connection.register("days_gained", days)
+    fill = f'UPDATE {table} SET "{day}" = gained.day FROM days_gained AS gained WHERE "{of}" = gained.moment'  # noqa: S608
+    connection.execute(fill)
+    connection.unregister("days_gained")
 
 
 class RawTable:
