@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sophia_kit.metrics import Calendar, Period
-from sophia_kit.metrics.calendar import day_is_over, year_before
+from sophia_kit.metrics.calendar import day_is_over, months_before, year_before
 from sophia_kit.metrics.value import Grain
 
 GRAINS: tuple[Grain, ...] = ("day", "week", "month", "quarter", "year")
@@ -75,6 +75,57 @@ def test_the_prior_year_is_about_a_year_before(calendar: Calendar, grain: Grain,
 )
 def test_a_year_before_a_month_end_is_a_month_end(day: str, before: str) -> None:
     assert year_before(date.fromisoformat(day)) == date.fromisoformat(before)
+
+
+@pytest.mark.parametrize(
+    ("day", "count", "before"),
+    [
+        ("2025-03-31", 1, "2025-02-28"),
+        ("2024-03-31", 1, "2024-02-29"),
+        ("2025-03-30", 1, "2025-02-28"),
+        ("2025-02-28", 3, "2024-11-30"),
+        ("2025-04-30", 1, "2025-03-31"),
+        ("2025-05-15", 3, "2025-02-15"),
+        ("2025-01-10", 2, "2024-11-10"),
+    ],
+)
+def test_so_many_months_before_a_month_end_is_a_month_end(day: str, count: int, before: str) -> None:
+    """A window of three months that ends on 30 April begins on 1 February, not on 31 January."""
+    assert months_before(date.fromisoformat(day), count) == date.fromisoformat(before)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "grain", "day", "prior"),
+    [
+        (Calendar(), "day", "2024-02-29", "28 Feb 2023"),
+        (Calendar(), "month", "2024-02-29", "Feb 2023"),
+        (Calendar(7), "quarter", "2024-08-31", "Jul-Sep 2023"),
+        (Calendar(2), "quarter", "2025-01-31", "Nov 2023-Jan 2024"),
+        (Calendar(2), "year", "2025-01-31", "Feb 2023-Jan 2024"),
+        (Calendar(), "week", "2025-01-01", "week of 1 Jan 2024"),
+        (Calendar(1, "sunday"), "week", "2025-01-01", "week of 31 Dec 2023"),
+    ],
+)
+def test_the_prior_year_of_a_fiscal_period_a_leap_day_and_a_week(
+    calendar: Calendar, grain: Grain, day: str, prior: str
+) -> None:
+    assert calendar.prior_year(calendar.period(grain, date.fromisoformat(day))).label == prior
+
+
+@pytest.mark.parametrize(
+    ("period", "label"),
+    [
+        (Period("month", date(2025, 12, 1), date(2025, 12, 15), complete=False), "1-15 Dec 2025"),
+        (Period("quarter", date(2025, 11, 1), date(2026, 1, 3), complete=False), "1 Nov 2025-3 Jan 2026"),
+        (Period("month", date(2025, 12, 1), date(2025, 12, 31), complete=False), "Dec 2025"),
+        (Period("month", date(2025, 9, 1), date(2025, 11, 30)), "Sep-Nov 2025"),
+        (Period("year", date(2022, 1, 1), date(2024, 12, 31)), "Jan 2022-Dec 2024"),
+        (Period("day", date(2025, 12, 28), date(2025, 12, 30)), "28-30 Dec 2025"),
+        (Period("week", date(2025, 12, 1), date(2025, 12, 21)), "1-21 Dec 2025"),
+    ],
+)
+def test_a_part_of_a_period_and_several_of_them_are_told_by_their_days(period: Period, label: str) -> None:
+    assert period.label == label
 
 
 def test_trailing_months_are_whole_and_end_with_the_day_or_before() -> None:

@@ -55,6 +55,16 @@ metrics:
     golden: win_rate
 """
 
+CUMULATIVE = GOOD.replace("kind: simple", "kind: cumulative\n    trailing_months: 3").replace(
+    "additive: full", "additive: dimensions"
+)
+
+PERCENTILE = (
+    GOOD.replace("kind: simple", "kind: percentile")
+    .replace("expression: sum(amount)", "of: amount\n    percentile: 0.9")
+    .replace("additive: full", "additive: none")
+)
+
 DERIVED = (
     GOOD
     + """\
@@ -113,6 +123,16 @@ def test_without_a_mistake_they_load(tmp_path: Path, text: str, names: list[str]
             "money without",
             "currency",
         ),
+        (GOOD, "sum(amount)", "avg(amount)", 16, "what isn't a sum of sums or counts doesn't add up", "additive: none"),
+        (GOOD, "sum(amount)", "sum(DISTINCT amount)", 10, "isn't permitted here", "count(DISTINCT column)"),
+        (RATIO, "additive: none", "additive: dimensions", 15, "a ratio doesn't add up", "additive: none"),
+        (CUMULATIVE, "additive: dimensions", "additive: full", 17, "doesn't add up over time", "additive: dimensions"),
+        (CUMULATIVE, "trailing_months: 3", "trailing_months: 0", 8, "greater than or equal to 1", "It is 0"),
+        (CUMULATIVE, "trailing_months: 3", "since: fiscal_yaer", 8, "'fiscal_yaer' isn't permitted", "fiscal_year"),
+        (CUMULATIVE, "\n    trailing_months: 3", "", 2, "takings: give one of since, trailing_months", "goes together"),
+        (PERCENTILE, "percentile: 0.9", "percentile: 90", 11, "less than 1", "It is 90"),
+        (PERCENTILE, "of: amount", "of: amuont", 10, "unknown column 'amuont'", "amount"),
+        (PERCENTILE, "additive: none", "additive: full", 17, "a percentile doesn't add up", "additive: none"),
         (GOOD, "grains: [month, year]", "grains: [month, yaer]", 17, "'yaer' isn't permitted", "year"),
         (GOOD, "grains: [month, year]", "grains: []", 17, "at least 1 item", "[]"),
         (GOOD, "accounts.segment", "accounts.segmnt", 20, "unknown column 'segmnt' of accounts", "segment"),

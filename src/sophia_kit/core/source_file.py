@@ -107,7 +107,7 @@ class SourceFile:
             # A part that isn't in the file is the tag of a union, or the key that is missing.
             if (*path, part) in self._lines:
                 path, named = (*path, part), [*named, str(part)]
-        field = ".".join(named) or str(loc[-1])
+        field = ".".join(named) or str((*where, *loc)[-1])
         if kind == "extra_forbidden":
             return self.error(path, f"unknown key {field!r}", nearest(str(loc[-1]), _keys(model, loc[:-1])))
         if kind in ("missing", "union_tag_not_found"):
@@ -124,7 +124,8 @@ class SourceFile:
         if kind == "string_pattern_mismatch":
             return self.error(path, f"{field}: {given!r} is no name", "Names are lower case: letters, digits and _.")
         message = str(item["msg"]).removeprefix("Value error, ")
-        return self.error(path, f"{field}: {message[0].lower()}{message[1:]}", f"It is {given!r}.")
+        hint = f"{self.docs} says what goes together." if isinstance(given, dict) else f"It is {given!r}."
+        return self.error(path, f"{field}: {message[0].lower()}{message[1:]}", hint)
 
 
 def _keys(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:

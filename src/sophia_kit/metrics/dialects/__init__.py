@@ -4,16 +4,26 @@ A dialect writes only what `compile` asks of it. Expressions come as the checked
 rewritten node by node; no SQL text is ever translated from one dialect to another.
 """
 
-from sophia_kit.metrics.dialects.duckdb import DuckDB
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
 from sophia_kit.metrics.dialects.protocol import SqlDialect
-from sophia_kit.metrics.dialects.snowflake import Snowflake
-from sophia_kit.warehouse import Dialect
+
+if TYPE_CHECKING:
+    from sophia_kit.warehouse import Dialect
 
 __all__ = ["SqlDialect", "dialect_of"]
 
-_DIALECTS: dict[Dialect, SqlDialect] = {"duckdb": DuckDB(), "snowflake": Snowflake()}
 
-
+@cache
 def dialect_of(name: Dialect) -> SqlDialect:
-    """The dialect that an engine's statements are written in."""
-    return _DIALECTS[name]
+    """The dialect that an engine's statements are written in. Its grammar is imported when it is first asked for."""
+    if name == "snowflake":
+        from sophia_kit.metrics.dialects.snowflake import Snowflake
+
+        return Snowflake()
+    from sophia_kit.metrics.dialects.duckdb import DuckDB
+
+    return DuckDB()
