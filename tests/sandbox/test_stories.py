@@ -183,6 +183,20 @@ def test_exchange_rates_are_missing_for_twelve_days(company: Company) -> None:
     assert len(ledger) > 0
 
 
+def test_cash_is_burnt_past_a_round_of_financing_and_then_earned(company: Company) -> None:
+    story = company.truth.financing
+    assert story is not None
+    moved = company.table("ledger_entries").filter(pl.col("account_class") == "cash")
+    brought = moved.filter(pl.col("stream") == "financing")
+    assert (brought["entry_day"].to_list(), story.day) == ([story.day], date(2023, 11, 30))
+    assert abs(brought["amount"][0] - story.amount) <= 100  # one posting in many is corrected by a hundred dollars
+    own = moved.filter(~pl.col("stream").is_in(["financing", "opening_balance"]))
+    by_year = {year: _sum(own.filter(pl.col("entry_day").dt.year() == year)["amount"]) for year in (2023, 2024, 2025)}
+    assert by_year[2023] < by_year[2024] < 0 < by_year[2025]
+    balance = moved.group_by("entry_day").agg(pl.col("amount").sum()).sort("entry_day")["amount"].cum_sum()
+    assert (balance > 0).all()
+
+
 def test_a_story_that_has_not_begun_is_not_told(company: Company) -> None:
     truth = company.at(date(2024, 6, 30)).truth
     assert (truth.outage, truth.price_rise, truth.price_lift, truth.stuck_deal) == (None, None, None, None)

@@ -17,7 +17,7 @@ from sophia_kit.sandbox.profile import Profile
 from sophia_kit.sandbox.properties import Property, months_of
 from sophia_kit.sandbox.tables import Rows
 
-__all__ = ["FEE_CENTS", "ledger_rows", "monthly_revenue_cents", "recognised_cents"]
+__all__ = ["FEE_CENTS", "financing_round", "ledger_rows", "monthly_revenue_cents", "recognised_cents"]
 
 FEE_CENTS = 295
 """What the company earns on a payment attempt."""
@@ -61,6 +61,11 @@ def recognised_cents(customer: Customer, start: int, end: int) -> int:
         until = end + 1 if price.ends is None else min(price.ends, end + 1)
         total += price.cents * max(0, until - max(price.starts, start))
     return total // days
+
+
+def financing_round(profile: Profile) -> tuple[int, int]:
+    """The day on which the round of financing is booked, and its US cents."""
+    return month_end(months_of(profile)[_ROUND_MONTH]), _ROUND_CENTS
 
 
 def _fees(customers: tuple[Customer, ...], properties: tuple[Property, ...], attempts: Ints) -> Ints:

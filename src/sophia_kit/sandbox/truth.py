@@ -10,11 +10,22 @@ from sophia_kit.sandbox.calls import souring_customer
 from sophia_kit.sandbox.customers import SEGMENTS, Customer
 from sophia_kit.sandbox.days import from_number, is_banking_day, month_end, number
 from sophia_kit.sandbox.deals import STAGES
+from sophia_kit.sandbox.ledger import financing_round
 from sophia_kit.sandbox.okrs import rpe_cents
 from sophia_kit.sandbox.warts import Wart, find_warts
 from sophia_kit.sandbox.world import World
 
-__all__ = ["Outage", "PriceChange", "RateGap", "RpeGap", "SouringAccount", "StuckDeal", "Truth", "make_truth"]
+__all__ = [
+    "Financing",
+    "Outage",
+    "PriceChange",
+    "RateGap",
+    "RpeGap",
+    "SouringAccount",
+    "StuckDeal",
+    "Truth",
+    "make_truth",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,15 @@ class RateGap:
 
 
 @dataclass(frozen=True, slots=True)
+class Financing:
+    """Money that investors brought, booked on a day. Until then, and for a while after it, growth burns cash."""
+
+    day: date
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """Stories and warts as far as they show on `day`; a story that hasn't begun is None."""
 
@@ -105,6 +125,7 @@ class Truth:
     souring_account: SouringAccount | None
     rpe_gap: RpeGap | None
     rate_gap: RateGap | None
+    financing: Financing | None
     warts: tuple[Wart, ...]
 
     def of(self, table: str, kind: str, field: str | None = None) -> tuple[Wart, ...]:
@@ -129,6 +150,7 @@ def make_truth(world: World, day: int) -> Truth:
         souring_account=_souring(world, day),
         rpe_gap=_rpe(world, day),
         rate_gap=_rates(world) if day >= number(stories.rate_gap_last) else None,
+        financing=_financing(world, day),
         warts=find_warts(world, day),
     )
 
@@ -217,3 +239,8 @@ def _rates(world: World) -> RateGap:
     days = range(number(stories.rate_gap_first), number(stories.rate_gap_last) + 1)
     missing = sum(1 for day in days if is_banking_day(day))
     return RateGap(stories.rate_gap_first, stories.rate_gap_last, "CAD", "USD", missing)
+
+
+def _financing(world: World, day: int) -> Financing | None:
+    booked, cents = financing_round(world.profile)
+    return Financing(from_number(booked), Decimal(cents).scaleb(-2), "USD") if booked <= day else None
