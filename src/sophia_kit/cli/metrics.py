@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from sophia_kit.metrics import Explanation, MetricResult, MetricValue
 
 __all__ = [
+    "DemoOption",
     "explain_command",
+    "filters_of",
     "json_text",
     "metric_command",
     "print_explanation",
@@ -77,7 +79,7 @@ def metric_command(
         grain=grain,
         compare=compare or (),
         day=day.date() if day else None,
-        filters=_filters(where or []),
+        filters=filters_of(where or []),
         known_at=_moment(known_at, settings.company.time_zone) if known_at else None,
         include_unfinished=include_unfinished,
         periods=periods,
@@ -131,7 +133,12 @@ def _plain(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _filters(where: list[str]) -> dict[str, list[str]]:
+def filters_of(where: list[str]) -> dict[str, list[str]]:
+    """What `--where` restricts: the members of each dimension.
+
+    Raises:
+        InputError: one that isn't `dimension=member`.
+    """
     from sophia_kit.core.errors import InputError
 
     found: dict[str, list[str]] = {}
