@@ -184,7 +184,7 @@ class Finding:
         count: the name of the fact that counts it, where it can be counted.
     """
 
-    kind: Literal["quarantine", "failed load", "stale", "never loaded", "unknown"]
+    kind: Literal["quarantine", "failed load", "failed check", "unknown check", "stale", "never loaded", "unknown"]
     subject: str
     text: str
     count: str | None = None

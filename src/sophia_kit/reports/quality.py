@@ -1,4 +1,4 @@
-"""Open matters of data quality, from the kit's own records in the snapshot: quarantine, load audit, freshness."""
+"""Open matters of data quality, from the kit's own records: checks, quarantine, load audit, freshness."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ FROM (
 ) AS attempts
 WHERE age = 1 AND status = 'failed'
 ORDER BY table_name"""
+
+_CHECKS: Final = """\
+SELECT check_id, kind, severity, status, failed_rows, detail, description
+FROM check_results
+ORDER BY severity, check_id"""
 
 _LIMITS: Final = """\
 SELECT table_name, freshness_hours
@@ -84,7 +89,7 @@ def freshness_gate(warehouse: Warehouse, required: Iterable[str], now: datetime)
 
 
 def find_quality(warehouse: Warehouse, gate: FreshnessGate) -> Quality:
-    """Records in quarantine by reason, loads that failed last, and tables that are late or absent."""
+    """Checks that failed, records in quarantine by reason, loads that failed last, tables that are late or absent."""
     total = warehouse.query(_QUARANTINED)
     by_reason = warehouse.query(_QUARANTINE)
     failed = warehouse.query(_FAILED_LOADS)
@@ -99,7 +104,8 @@ def find_quality(warehouse: Warehouse, gate: FreshnessGate) -> Quality:
         for table, source, error in failed.frame.iter_rows()
     ]
     late = [_late(state) for state in gate.tables if state.status != "fresh"]
-    findings = (*failures, *late, *refused)
+    checks, counted = _checks(warehouse)
+    findings = (*failures, *late, *checks, *refused)
     explanation = _own_record(
         "quality.quarantine",
         "quality",
@@ -108,7 +114,36 @@ def find_quality(warehouse: Warehouse, gate: FreshnessGate) -> Quality:
         by_reason.provenance,
         lines,
     )
-    return Quality(findings, (explanation,))
+    return Quality(findings, (explanation, *counted))
+
+
+def _checks(warehouse: Warehouse) -> tuple[list[Finding], list[Explanation]]:
+    """The checks that failed or could not run, those that mark metrics first, and the explanation of their counts."""
+    found = warehouse.query(_CHECKS)
+    if found.frame.is_empty():
+        return [Finding("unknown check", "all checks", "No checks ran on this snapshot.")], []
+    findings: list[Finding] = []
+    lines: list[Line] = []
+    for check, kind, severity, status, failed, detail, description in found.frame.iter_rows():
+        marks = "" if severity == "error" else " Only a warning: it marks no number."
+        if status == "unknown":
+            findings.append(Finding("unknown check", check, f"It could not run: {detail}{marks}"))
+        elif status == "failed" and kind in _OF_A_WHOLE:
+            findings.append(Finding("failed check", check, f"{detail}{marks}"))
+        elif status == "failed":
+            fact = _count(f"quality.check.{len(lines) + 1}", failed)
+            lines.append(Line(fact, f"{check}: {detail}"))
+            findings.append(Finding("failed check", check, f"Not so everywhere: {description}{marks}", fact.name))
+    if not lines:
+        return findings, []
+    told = "Records that fail a check of the data at the load of the snapshot."
+    return findings, [
+        _own_record("quality.checks", "quality", "Records that fail a check", told, found.provenance, lines)
+    ]
+
+
+# What these find is no number of records.
+_OF_A_WHOLE: Final = ("freshness", "row_count_drift", "reconciliation")
 
 
 def _late(state: TableState) -> Finding:

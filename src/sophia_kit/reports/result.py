@@ -92,6 +92,7 @@ def _metric(value: MetricValue, brief: DailyBrief) -> dict[str, Any]:
         "period_end": value.period.end_inclusive.isoformat(),
         "members": members,
         "freshness": value.freshness.status,
+        "failed_checks": [mark.check or mark.detail for mark in value.quality],
     }
 
 

@@ -67,6 +67,9 @@ def _tile(brief: DailyBrief, kpi: Kpi) -> str:
     if value.freshness.status != "fresh":
         stale = "Stale data" if value.freshness.status == "stale" else "Age of data unknown"
         told.append(f"<div style='{_SMALL}'>◷ {stale}: {escape(', '.join(value.freshness.tables))}</div>")
+    for mark in value.quality:
+        word = "Failed check" if mark.status == "failed" else "Check unknown"
+        told.append(f"<div style='{_SMALL}'>⚠ {word}: {escape(mark.check or 'none ran')}</div>")
     return f"<div style='{_TILE}'><strong>{escape(value.label)}</strong>{''.join(told)}</div>"
 
 
