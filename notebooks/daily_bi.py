@@ -25,7 +25,8 @@ def _():
 
 @app.cell
 def _(escape, mo, reports, sk):
-    script = reports.started_as_script(__file__)
+    # `marimo run` and `marimo edit` name the notebook as the program, too.
+    script = reports.started_as_script(__file__) and not mo.running_in_notebook()
 
     def attempt(work):
         """Do it. A user's mistake ends a script with one message, shows itself in an app, and is raised elsewhere."""

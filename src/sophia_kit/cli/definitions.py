@@ -68,9 +68,11 @@ def show_command(
     format: FormatOption = Format.table,  # noqa: A002  # the option's name
 ) -> None:
     """Show a definition as it is written, and the SQL that it becomes on each warehouse."""
+    from sophia_kit.metrics.explanation import statements
+
     catalogue = _catalogue()
     definition = catalogue.get(name)
-    origin, sql = catalogue.origin(name), _sql(catalogue, definition)
+    origin, sql = catalogue.origin(name), statements(catalogue, definition)
     if format is Format.json:
         shown: dict[str, Any] = {
             "name": definition.name,
@@ -91,8 +93,8 @@ def show_command(
     written = {definition.name: _fields(catalogue, definition)}
     text = yaml.safe_dump(written, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
     out.print(Text(text.rstrip()), soft_wrap=True)
-    for dialect, statements in sql.items():
-        for metric, statement in statements.items():
+    for dialect, by_metric in sql.items():
+        for metric, statement in by_metric.items():
             out.print(Text(f"\n-- {metric} on {_DIALECTS[dialect]}", style="dim"))
             out.print(Text(statement), soft_wrap=True)
 
@@ -256,20 +258,6 @@ def _fields(catalogue: Catalogue, definition: Definition) -> dict[str, Any]:
     assert source is not None
     fields: dict[str, Any] = source.content["metrics"][definition.name]
     return fields
-
-
-def _sql(catalogue: Catalogue, definition: Definition) -> dict[str, dict[str, str]]:
-    """By dialect and by metric over rows, the statement for one period and the whole company."""
-    from sophia_kit.metrics.compile import Shape
-    from sophia_kit.metrics.definition import CohortDefinition
-
-    return {
-        dialect: {
-            row.name: catalogue.compile(row, Shape(single=not isinstance(row, CohortDefinition)), dialect).sql
-            for row in catalogue.rows_below(definition)
-        }
-        for dialect in ("duckdb", "snowflake")
-    }
 
 
 def _write(content: object) -> None:

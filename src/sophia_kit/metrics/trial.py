@@ -123,15 +123,17 @@ def _tested(ask: Ask, definition: Definition, test: ValueTest, *, demo: bool) ->
     elif _rounded(value.value, test.expect) == test.expect:
         return Check(subject, "passed", f"{test.expect:,f}")
     expected = "unknown" if test.expect is None else f"{test.expect:,f}"
-    found = _told(value) if value.value is None else f"{value.value:,f}"
+    found = (
+        _told(value) if value.value is None else f"{_rounded(value.value, test.expect or Decimal(), 4).normalize():,f}"
+    )
     return Check(subject, "failed", f"expected {expected}, found {found}")
 
 
-def _rounded(value: Decimal, expected: Decimal) -> Decimal:
-    """The value at the places that `expected` is written with."""
+def _rounded(value: Decimal, expected: Decimal, more: int = 0) -> Decimal:
+    """The value at the places that `expected` is written with, and some more."""
     exponent = expected.as_tuple().exponent
     assert isinstance(exponent, int)
-    return value.quantize(Decimal(1).scaleb(min(exponent, 0)), rounding=ROUND_HALF_UP)
+    return value.quantize(Decimal(1).scaleb(min(exponent, 0) - more), rounding=ROUND_HALF_UP)
 
 
 def _told(value: MetricValue) -> str:

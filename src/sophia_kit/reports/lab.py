@@ -66,7 +66,7 @@ metrics:
       processor: processor
     synonyms: [share of card payments]
     tests:
-      - {day: 2025-12-31, grain: year, expect: 0.254, demo: true}
+      - {day: 2025-12-31, grain: year, expect: 0.2504, demo: true}
 """
 
 

@@ -1,0 +1,186 @@
+"""The metric lab: write a definition, see what is wrong with it, what it answers and what it becomes.
+
+Open it with `marimo edit notebooks/metric_lab.py`, or run it:
+`python notebooks/metric_lab.py --file metrics/mine.yaml --day 2025-12-31`. See docs/add-a-metric.md.
+"""
+
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="medium", app_title="Metric lab")
+
+
+@app.cell
+def _():
+    import sys
+    from html import escape
+
+    import marimo as mo
+
+    import sophia_kit as sk
+    from sophia_kit import reports
+
+    return escape, mo, reports, sk, sys
+
+
+@app.cell
+def _(escape, mo, reports, sk):
+    # `marimo run` and `marimo edit` name the notebook as the program, too.
+    script = reports.started_as_script(__file__) and not mo.running_in_notebook()
+
+    def attempt(work):
+        """Do it. A user's mistake ends a script with one message, shows itself in an app, and is raised elsewhere."""
+        if script:
+            with reports.script_errors():
+                return work()
+        try:
+            return work()
+        except sk.SophiaError as error:
+            if not mo.running_in_notebook():
+                raise
+            told = f"<strong>{escape(error.title)}.</strong> {escape(error.message)}<br>{escape(error.hint or '')}"
+            return mo.stop(predicate=True, output=mo.callout(mo.Html(told), kind="danger"))
+
+    return attempt, script
+
+
+@app.cell
+def _(attempt, mo, reports, script, sys):
+    # Arguments first, then the query string; what neither names keeps its default.
+    def _given():
+        if script:
+            return reports.parse_arguments(sys.argv[1:], reports.LAB_OPTIONS)
+        if mo.running_in_notebook():
+            return {**mo.query_params().to_dict(), **mo.cli_args().to_dict()}
+        return {}
+
+    params = attempt(lambda: reports.lab_parameters(_given()))
+    return (params,)
+
+
+@app.cell
+def _(attempt, sk):
+    settings = attempt(sk.load_settings)
+    return (settings,)
+
+
+@app.cell
+def _(mo, params, settings):
+    editor = mo.ui.code_editor(value=params.text, language="yaml", min_height=420, show_copy_button=True)
+    _demo = "<strong>DEMO DATA</strong>: a fictional company. " if settings.demo else ""
+    mo.vstack(
+        [
+            mo.md("# Metric lab"),
+            mo.Html(
+                f"<p>{_demo}Write a definition; what is below follows it. Nothing is kept: download it into your "
+                "project's <code>metrics/</code> when you like it. docs/metrics.md lists every key, "
+                "<code>sophia metrics views</code> what there is to count.</p>"
+            ),
+            editor,
+        ]
+    )
+    return (editor,)
+
+
+@app.cell
+def _(attempt, editor, mo, params, reports, settings):
+    # A program that overrides `params` has no editor to write in.
+    draft = attempt(
+        lambda: reports.draft_definition(editor.value if mo.running_in_notebook() else params.text, settings)
+    )
+    return (draft,)
+
+
+@app.cell
+def _(draft, mo, reports):
+    mo.callout(
+        mo.Html(reports.findings_markup(draft)),
+        kind="success" if not draft.findings else "warn" if draft.names else "danger",
+    )
+    return
+
+
+@app.cell
+def _(attempt, draft, mo, params, reports, script, settings):
+    if script and not draft.names:
+        reports.print_draft(draft, None)
+        raise SystemExit(1)
+    mo.stop(not draft.names)
+    _first = attempt(lambda: reports.chosen_metric(draft, params.metric))
+    _day, _today = (reports.lab_day(item, settings) for item in (params, reports.LabParameters()))
+    _dimensions = sorted({name for item in draft.names for name in draft.catalogue.get(item).dimensions})
+    controls = mo.ui.dictionary(
+        {
+            "metric": mo.ui.dropdown(options=list(draft.names), value=_first, label="Metric"),
+            "by": mo.ui.dropdown(options=_dimensions, allow_select_none=True, value=None, label="By"),
+            "day": mo.ui.date(value=_day, stop=_today, label="Day"),
+        }
+    )
+    return (controls,)
+
+
+@app.cell
+def _(controls, draft, reports, script, settings):
+    chosen = controls.value
+    answer = reports.ask_draft(draft, chosen["metric"], settings, day=chosen["day"], by=chosen["by"])
+    if script:
+        reports.print_draft(draft, answer)
+    return answer, chosen
+
+
+@app.cell
+def _(chosen, draft, mo, reports, script, settings):
+    # A script has nobody to show the rest to.
+    mo.stop(script)
+    elsewhere = reports.answer_on_snowflake(draft, chosen["metric"], settings, day=chosen["day"], by=chosen["by"])
+    return (elsewhere,)
+
+
+@app.cell
+def _(answer, controls, draft, elsewhere, mo, reports):
+    _rows = reports.answer_rows(answer, elsewhere)
+    _chart = None if answer.result is None else reports.result_chart(answer.result)
+    _download = mo.download(draft.text.encode(), filename=f"{draft.names[0]}.yaml", label="Definition as a file")
+    mo.vstack(
+        [
+            mo.hstack([*controls.elements.values(), _download], justify="start"),
+            mo.md("## On DuckDB"),
+            *([] if _chart is None else [_chart]),
+            mo.callout(answer.reason, kind="warn") if answer.result is None else answer.result,
+            mo.md("## On Snowflake"),
+            mo.ui.table(_rows, selection=None, show_data_types=False, pagination=False)
+            if _rows
+            else mo.callout(elsewhere.reason or "DuckDB has no answer to compare with.", kind="neutral"),
+        ]
+    )
+    return
+
+
+@app.cell
+def _(chosen, draft, mo, reports, script):
+    mo.stop(script)
+    _sql = reports.sql_of(draft, chosen["metric"])
+    mo.vstack(
+        [
+            mo.md("## As SQL"),
+            mo.ui.tabs({name: mo.md(f"```sql\n{text}\n```") for name, text in _sql.items()}),
+        ]
+    )
+    return
+
+
+@app.cell
+def _(answer, chosen, draft, mo, reports, script, settings):
+    mo.stop(script)
+    why = reports.explain_draft(draft, chosen["metric"], settings, day=chosen["day"])
+    mo.vstack(
+        [
+            mo.md("## Why did it change?"),
+            mo.callout(why.reason, kind="neutral") if why.explanation is None else why.explanation,
+        ]
+    ) if answer.result is not None else None
+    return (why,)
+
+
+if __name__ == "__main__":
+    app.run()
