@@ -3,7 +3,7 @@
 STL is the seasonal-trend decomposition by loess of Cleveland, Cleveland, McRae and Terpenning (1990), as statsmodels
 implements it. Its own robust mode is not used: where one position of the season varies more than the others (the
 last day of a month, say), it gives the whole position no weight and falls back to the raw values. Instead what lies
-far from its own position is set to what was fitted, again and again, before the last fit.
+far from its own position is set to what was fitted, by medians at first, and the fit repeated.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _HISTORY: dict[Season, int] = {
 }
 _FEWEST = 8
 _OUTLYING = 3.0  # robust standard deviations
-_CLEANINGS = 4
+_CLEANINGS = 3
 _NORMAL = 1.4826  # median absolute deviation to standard deviation, for a normal distribution
 _TREND_JUMP, _LOW_PASS_JUMP = 8, 5  # loess at every so many points, straight lines between: a third of the time
 
@@ -169,13 +169,27 @@ def _fit(level: Floats, positions: Positions, target: int, length: int) -> _Fit:
         return np.asarray(fitted.trend), np.asarray(fitted.seasonal)
 
     same = [positions % length == place for place in range(length)]
-    trend, season = decompose(level)
+    fitted = _rough_fit(level, same, length)
     for _ in range(_CLEANINGS):
-        trend, season = decompose(_without_outliers(level, (trend + season)[positions], same))
+        trend, season = decompose(_without_outliers(level, fitted, same))
+        fitted = (trend + season)[positions]
     here = target - length
     while here >= size:
         here -= length
     return _Fit(season[positions], trend[positions], float(season[here]), same[target % length])
+
+
+def _rough_fit(level: Floats, same: Sequence[NDArray[np.bool_]], length: int) -> Floats:
+    """Season and trend by medians, which an outlier doesn't bend, wherever it lies."""
+    import numpy as np
+
+    season = np.zeros_like(level)
+    for mask in same:
+        if mask.any():
+            season[mask] = np.median(level[mask])
+    left = level - season
+    trend = [np.median(left[max(0, place - length) : place + length + 1]) for place in range(len(left))]
+    return season + np.array(trend)
 
 
 def _without_outliers(level: Floats, fitted: Floats, same: Sequence[NDArray[np.bool_]]) -> Floats:
