@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,7 +52,6 @@ class SnowflakeAccount:
     reader_token: str
     writer_token: str
     asked: Path
-    _start: list[str]
     _process: subprocess.Popen[bytes] = field(repr=False)
 
     def settings(self, **changed: Any) -> SnowflakeSettings:
@@ -81,14 +81,15 @@ class SnowflakeAccount:
         """What was asked so far: user, role, tag, sql, rows (how many left), code (of an error)."""
         return [json.loads(line) for line in self.asked.read_text(encoding="utf-8").splitlines()]
 
+    def end_sessions(self) -> None:
+        """Forget every session, as an account does with one that was idle for hours."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/sessions", method="DELETE")
+        urllib.request.urlopen(request, timeout=10).close()
+
     def kill(self) -> None:
         """End the server without a word."""
         self._process.kill()
         self._process.wait()
-
-    def start_again(self) -> None:
-        """The server, on the same port and database; it knows no session of before."""
-        self._process = _started(self._start, self.port)
 
 
 @contextmanager
@@ -113,7 +114,7 @@ def snowflake_account(folder: Path, snapshot: Path) -> Iterator[SnowflakeAccount
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    account = SnowflakeAccount(port, pem, "reader-token", "writer-token", asked, start, _started(start, port))
+    account = SnowflakeAccount(port, pem, "reader-token", "writer-token", asked, _started(start, port))
     try:
         yield account
     finally:
@@ -142,6 +143,7 @@ class _Refusals:
     TOKEN = ("390144", "JWT token is invalid.")
     ROLE = ("390189", "Role specified in the connect string is not granted to this user.")
     PRIVILEGE = ("003001", "SQL access control error:\nInsufficient privileges to operate on schema 'ANALYTICS'")
+    SESSION = ("390111", "Session no longer exists.  New login required to access the service.")
     CANCELED = ("000604", "SQL execution canceled")
     TIMEOUT = ("000630", "Statement reached its statement or warehouse timeout of {} second(s) and was canceled.")
 
@@ -189,7 +191,12 @@ class _Account:
         if scope["path"] == "/queries/v1/abort-request":
             self._stop(content["requestId"], _Refusals.CANCELED)
             return 200, {"success": True}
-        if scope["path"] == "/queries/v1/query-request" and token in self._sessions:
+        if scope["path"] == "/sessions" and scope["method"] == "DELETE":
+            self._sessions.clear()
+            return 200, {"success": True}
+        if scope["path"] == "/queries/v1/query-request":
+            if token not in self._sessions:
+                return 200, _failure(_Refusals.SESSION, "08001")
             return await self._query(scope, body, content["sqlText"], query["requestId"], token)
         return await self._inner(scope, body)
 
@@ -240,16 +247,16 @@ class _Account:
         return status, self._noted(session, sql, answer)
 
     def _stop(self, request: str, why: tuple[str, str]) -> None:
-        import fakesnow.server
+        import fakesnow.server as server
 
         token = self._running.get(request)
         if token is not None:
             self._stopped[request] = why
-            fakesnow.server.sessions[token]._duck_conn.interrupt()
+            server.sessions[token]._duck_conn.interrupt()
 
     def _noted(self, session: _Session, sql: str, answer: Any) -> Any:
         data = answer.get("data") or {}
-        line = {"user": session.user, "role": session.role, "tag": session.tag, "sql": sql}
+        line: dict[str, Any] = {"user": session.user, "role": session.role, "tag": session.tag, "sql": sql}
         line |= {"rows": data.get("total", 0), "columns": [column["name"] for column in data.get("rowtype", ())]}
         self._asked.write(json.dumps(line | {"code": answer.get("code")}) + "\n")
         self._asked.flush()
@@ -288,12 +295,12 @@ async def _read(receive: Any) -> bytes:
 
 def serve(port: int, folder: Path) -> None:
     """Run the account in this process."""
-    import fakesnow.server
+    import fakesnow.server as server
     import uvicorn
     from fakesnow.instance import FakeSnow
 
-    fakesnow.server.shared_fs = FakeSnow(db_path=folder / "databases")
-    app = _Account(fakesnow.server.app, folder)
+    server.shared_fs = FakeSnow(db_path=folder / "databases")
+    app = _Account(server.app, folder)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical", lifespan="off")
 
 

@@ -28,6 +28,8 @@ def shown(field: FieldInfo) -> str:
     value = field.default
     if value is None:
         return "unset"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     return f'`"{value}"`' if isinstance(value, str) else f"`{value:g}`" if value < 1000 else f"`{value:.0f}`"
 
 

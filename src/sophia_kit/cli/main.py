@@ -25,6 +25,8 @@ from sophia_kit.cli import (
     sandbox,
     serve,
     snapshots,
+    warehouse,
+    why,
 )
 from sophia_kit.cli.context import console
 from sophia_kit.core.errors import Interrupted, SophiaError
@@ -43,6 +45,7 @@ app.command("demo")(demo.demo_command)
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run_command)
 app.command("metric")(metrics.metric_command)
 app.command("explain")(metrics.explain_command)
+app.command("why")(why.why_command)
 app.command("lineage")(lineage.lineage_command)
 app.command("ask")(ask.ask_command)
 app.add_typer(definitions.app, name="metrics")
@@ -50,6 +53,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(checks.app, name="checks")
 app.add_typer(snapshots.app, name="snapshots")
+app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(proofs.app, name="proofs")
 app.command("serve")(serve.serve_command)
 app.command("doctor")(doctor.doctor_command)

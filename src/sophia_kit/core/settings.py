@@ -39,12 +39,16 @@ __all__ = [
     "LandingSettings",
     "SalesforceSettings",
     "Settings",
+    "SnowflakeSettings",
     "WarehouseSettings",
     "find_root",
     "load_settings",
 ]
 
 Origin = Literal["ci", "local", "demo"]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$", max_length=255)]
+"""A name of Snowflake's that needs no quotes; case doesn't matter."""
+
 CONFIG_FILE = "sophia.toml"
 
 
@@ -72,8 +76,13 @@ class CompanySettings(_Section):
 
 
 class WarehouseSettings(_Section):
-    """Limits of the embedded warehouse."""
+    """Which warehouse answers, and limits of the embedded one.
 
+    Attributes:
+        engine: where metrics are evaluated. The demo workspace is always on DuckDB.
+    """
+
+    engine: Literal["duckdb", "snowflake"] = "duckdb"
     keep_snapshots: Annotated[int, Field(ge=1)] = 14
     memory_limit_mb: Annotated[int, Field(ge=64)] = 384
     threads: Annotated[int, Field(ge=1)] = 2
@@ -109,6 +118,43 @@ class SalesforceSettings(_Section):
     api_version: Annotated[str, Field(pattern=r"^v\d+\.0$")] = "v66.0"
     requests_per_second: Annotated[float, Field(gt=0)] = 20.0
     api_limit_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+
+class SnowflakeSettings(_Section):
+    """A Snowflake account that a data platform loads, read by a role that only reads.
+
+    Attributes:
+        account: the account's identifier, `organisation-account`.
+        base_url: where the account is reached when not at `https://<account>.snowflakecomputing.com`: over a private
+            link, or a server of the same protocol. Without encryption on loopback only.
+        database: holds the schemas `RAW` and `META`, which the platform fills.
+        view_schema: the schema of the canonical views in that database.
+        private_key: of the user's key pair (PEM). Either it or a programmatic access token.
+        sessions: how many queries run at a time.
+        allow_deploy: whether this process may create views. From the environment only.
+    """
+
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] | None = None
+    base_url: Annotated[str, Field(pattern=r"^(https://[^/]+|http://(127\.0\.0\.1|localhost)(:\d+)?)$")] | None = None
+    user: str | None = None
+    role: Identifier | None = None
+    warehouse: Identifier | None = None
+    database: Identifier | None = None
+    view_schema: Identifier = "ANALYTICS"
+    private_key: SecretStr | None = None
+    private_key_passphrase: SecretStr | None = None
+    token: SecretStr | None = None
+    query_tag: Annotated[str, Field(max_length=2000)] = "sophia-kit"
+    statement_timeout_s: Annotated[int, Field(ge=1)] = 60
+    login_timeout_s: Annotated[int, Field(ge=1)] = 15
+    row_limit: Annotated[int, Field(ge=1)] = 100_000
+    sessions: Annotated[int, Field(ge=1, le=16)] = 4
+    writer_user: str | None = None
+    writer_role: Identifier | None = None
+    writer_private_key: SecretStr | None = None
+    writer_private_key_passphrase: SecretStr | None = None
+    writer_token: SecretStr | None = None
+    allow_deploy: bool = False
 
 
 class LandingSettings(_Section):
@@ -158,6 +204,7 @@ class Settings(BaseSettings):
     warehouse: WarehouseSettings = WarehouseSettings()
     http: HttpSettings = HttpSettings()
     salesforce: SalesforceSettings = SalesforceSettings()
+    snowflake: SnowflakeSettings = SnowflakeSettings()
     landing: LandingSettings = LandingSettings()
     jobs: dict[str, JobSettings] = {}
 
@@ -184,6 +231,11 @@ class Settings(BaseSettings):
     @property
     def demo(self) -> bool:
         return self.workspace == "demo"
+
+    @property
+    def engine(self) -> Literal["duckdb", "snowflake"]:
+        """Where metrics are evaluated: the demo is on DuckDB whatever is configured."""
+        return "duckdb" if self.demo else self.warehouse.engine
 
     @property
     def origin(self) -> Origin:
@@ -306,7 +358,19 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
     return found
 
 
-_SECRETS = {"proof_key", "state_url", "client_secret", "refresh_token"}
+_SECRETS = {
+    "proof_key",
+    "state_url",
+    "client_secret",
+    "refresh_token",
+    "token",
+    "private_key",
+    "private_key_passphrase",
+    "writer_token",
+    "writer_private_key",
+    "writer_private_key_passphrase",
+}
+_RIGHTS = {"allow_deploy"}
 
 
 def _refuse_secrets(file: Path) -> None:
@@ -316,9 +380,10 @@ def _refuse_secrets(file: Path) -> None:
         raise ConfigError(f"{file}: not valid TOML: {error}", hint="See docs/settings.md for an example.") from None
     for key, value in content.items():
         inner = value if isinstance(value, dict) else {}
-        for name in ({key} & _SECRETS) | (inner.keys() & _SECRETS):
+        for name in sorted(({key, *inner}) & (_SECRETS | _RIGHTS)):
             path = name if name == key else f"{key}.{name}"
+            what = "a secret" if name in _SECRETS else "a right that one job is given"
             raise ConfigError(
-                f"{file}: {path} is a secret and does not belong in a file of the repository.",
+                f"{file}: {path} is {what} and does not belong in a file of the repository.",
                 hint=f"Remove it and set SOPHIA_{path.upper().replace('.', '__')} in the environment.",
             )

@@ -44,6 +44,7 @@ async def check_parts(settings: Settings) -> tuple[PartHealth, ...]:
         _checked("snapshots", lambda: _snapshots(settings)),
         _checked("landing", lambda: _landing(settings)),
         _checked("evidence key", lambda: _key(settings)),
+        _checked("snowflake", lambda: _snowflake(settings)),
     ]
     return (*local, *[await _vendor(provider, settings) for provider in CONNECTORS])
 
@@ -99,6 +100,28 @@ def _key(settings: Settings) -> PartHealth:
     signer = ensure_signer(settings)
     signer.sign(b"doctor")
     return PartHealth("evidence key", "reachable", f"origin {settings.origin}, key {signer.public.keyid[:12]}")
+
+
+def _snowflake(settings: Settings) -> PartHealth:
+    from sophia_kit.warehouse.snowflake import SnowflakeWarehouse, missing_settings, plan_views
+
+    missing = missing_settings(settings.snowflake)
+    if missing:
+        used = settings.engine == "snowflake"
+        state: PartState = "failing" if used else "unconfigured"
+        return PartHealth(
+            "snowflake", state, f"{', '.join(missing)} not set", "docs/snowflake.md says how to set it up."
+        )
+    with SnowflakeWarehouse.open(settings) as warehouse:
+        tables = warehouse.freshness().values()
+        loaded = [table for table in tables if table.last_success_at is not None]
+        behind = [
+            change for change in plan_views(settings.snowflake, warehouse) if change.action in ("create", "replace")
+        ]
+        said = f"role {settings.snowflake.role}, {len(loaded)} of {len(tables)} tables loaded"
+        said += f", {len(behind)} views not deployed" if behind else ", views deployed"
+        said += ", DEMO DATA" if warehouse.demo else ""
+        return PartHealth("snowflake", "reachable", said, "Run `sophia warehouse plan`." if behind else None)
 
 
 async def _vendor(provider: str, settings: Settings) -> PartHealth:

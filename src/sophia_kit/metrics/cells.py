@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -88,8 +88,9 @@ class Cells:
 
 @dataclass(slots=True)
 class _Known:
-    """What never changes about an open snapshot, asked once."""
+    """What is the same until other data are known, asked once."""
 
+    known_at: datetime
     freshness: dict[str, TableFreshness]
     first_days: dict[str, date | None] = field(default_factory=dict)
 
@@ -108,6 +109,8 @@ class Reader:
 
     Attributes:
         statements: what ran, with what was bound, in order.
+        query_ids: the ids of what ran, where the warehouse gives them.
+        ran_at: when the first statement ran; None while all was recalled.
         views: the canonical views read so far.
     """
 
@@ -120,6 +123,8 @@ class Reader:
         principal: Principal | None = None,
     ) -> None:
         self.statements: list[tuple[str, Mapping[str, Any]]] = []
+        self.query_ids: list[str] = []
+        self.ran_at: datetime | None = None
         self.views: dict[str, None] = {}
         self.warehouse = warehouse
         self._dialect = dialect_of(warehouse.dialect)
@@ -129,8 +134,8 @@ class Reader:
         self._principal = principal
         with _known_guard:
             known = _known.get(warehouse)
-            if known is None:
-                known = _known[warehouse] = _Known(warehouse.freshness())
+            if known is None or known.known_at != warehouse.known_at:
+                known = _known[warehouse] = _Known(warehouse.known_at, warehouse.freshness())
         self._snapshot = known
 
     @property
@@ -149,7 +154,11 @@ class Reader:
     def run(self, sql: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Run a statement and keep it as evidence."""
         self.statements.append((sql, params))
-        return self.warehouse.query(sql, params).frame.to_dicts()
+        found = self.warehouse.query(sql, params)
+        if found.provenance.query_id is not None:
+            self.query_ids.append(found.provenance.query_id)
+        self.ran_at = self.ran_at or found.provenance.ran_at
+        return found.frame.to_dicts()
 
     def first_day(self, definition: Definition) -> date | None:
         """The first day that the metric's rows know of; None when there are no rows. Never loaded counts as such."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
-from pathlib import Path
+from contextlib import suppress
+from datetime import date, datetime
 from typing import TYPE_CHECKING, cast
 
 from sophia_kit.core.clock import company_day
-from sophia_kit.core.errors import InputError, NoSnapshot
+from sophia_kit.core.errors import NoSnapshot, Unconfigured
 from sophia_kit.metrics.answers import Answers
 from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.catalogue import Catalogue
+from sophia_kit.metrics.engines import current_engine, engine_at
 from sophia_kit.metrics.evaluation import check_query, evaluate, unanswered
 from sophia_kit.metrics.explanation import Explanation, explain_metric
 from sophia_kit.metrics.principal import Principal
@@ -23,13 +21,10 @@ from sophia_kit.metrics.value import ComparisonKind, Grain, MetricResult
 
 if TYPE_CHECKING:
     from sophia_kit.core.settings import Settings
-    from sophia_kit.warehouse import Engine, Snapshot, Warehouse
+    from sophia_kit.warehouse import Engine
 
 __all__ = ["current_engine", "explain", "metric"]
 
-_KEPT_OPEN = 2
-_open: OrderedDict[Path, Warehouse] = OrderedDict()
-_open_guard = threading.Lock()
 _answers = Answers()
 
 
@@ -92,12 +87,11 @@ def metric(
     )
     check_query(catalogue.get(query.metric), query)
     if warehouse is None:
-        snapshot = _snapshot(settings, known_at)
-        if snapshot is None:
+        warehouse = engine_at(settings, known_at)
+        if warehouse is None:
             assert known_at is not None
             over = day_is_over(query.day, clock.now(), settings.company.time_zone)
             return unanswered(catalogue, query, calendar, settings, known_at, day_over=over)
-        warehouse = _opened(snapshot, settings)
     return evaluate(warehouse, catalogue, query, clock, calendar, _answers)
 
 
@@ -107,6 +101,7 @@ def explain(
     settings: Settings | None = None,
     warehouse: Engine | None = None,
     catalogue: Catalogue | None = None,
+    principal: Principal | None = None,
 ) -> Explanation:
     """Explain a metric: definition, formula, SQL, sources and their freshness, owner, synonyms.
 
@@ -114,28 +109,15 @@ def explain(
 
     Raises:
         UnknownName: no such metric.
+        AccessRefused: the principal may not see the metric.
     """
     settings = _settings(settings)
     catalogue = catalogue or Catalogue.load(settings.metrics_folder)
     catalogue.get(name)
     if warehouse is None:
-        try:
-            snapshot = _snapshot(settings, None)
-        except NoSnapshot:
-            snapshot = None
-        warehouse = _opened(snapshot, settings) if snapshot else None
-    return explain_metric(catalogue, name, settings.clock(), warehouse, demo=settings.demo)
-
-
-def current_engine(settings: Settings) -> Engine:
-    """What `metric` asks when it is given no warehouse: the current snapshot, opened once.
-
-    Raises:
-        NoSnapshot: nothing was loaded yet.
-    """
-    snapshot = _snapshot(settings, None)
-    assert snapshot is not None
-    return _opened(snapshot, settings)
+        with suppress(NoSnapshot, Unconfigured):
+            warehouse = current_engine(settings)
+    return explain_metric(catalogue, name, settings.clock(), warehouse, demo=settings.demo, principal=principal)
 
 
 def _settings(settings: Settings | None) -> Settings:
@@ -144,36 +126,3 @@ def _settings(settings: Settings | None) -> Settings:
     from sophia_kit.core.settings import load_settings
 
     return load_settings()
-
-
-def _snapshot(settings: Settings, known_at: datetime | None) -> Snapshot | None:
-    from sophia_kit.warehouse import SnapshotStore
-
-    store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
-    current = store.current()
-    if known_at is None:
-        return current
-    if known_at.tzinfo is None:
-        raise InputError(f"{known_at} has no time zone.", hint=f"Say e.g. {known_at.isoformat()}Z.")
-    return store.known_at(known_at.astimezone(UTC))
-
-
-@atexit.register
-def _close() -> None:
-    """DuckDB complains at length about connections that are open when the interpreter ends."""
-    for warehouse in _open.values():
-        warehouse.close()
-    _open.clear()
-
-
-def _opened(snapshot: Snapshot, settings: Settings) -> Warehouse:
-    """The snapshot's warehouse, opened once; the last two stay open for those who ask again."""
-    from sophia_kit.warehouse import Warehouse
-
-    with _open_guard:
-        found = _open.pop(snapshot.path, None) or Warehouse.open(snapshot, settings)
-        _open[snapshot.path] = found
-        while len(_open) > _KEPT_OPEN:
-            # Not closed: another thread may be asking it. It closes with its last user.
-            _open.popitem(last=False)
-    return found

@@ -181,9 +181,10 @@ def unanswered(
 ) -> MetricResult:
     """The answer when no snapshot as old as `known_at` is kept: unknown, for every period asked."""
     definition = catalogue.get(query.metric)
-    why = Unknown(
-        "no_snapshot_at", f"No snapshot is kept from {known_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC or before."
-    )
+    reason = f"No snapshot is kept from {known_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC or before."
+    if settings.engine == "snowflake":
+        reason = "Snowflake keeps no snapshots: only what it holds now can be asked."
+    why = Unknown("no_snapshot_at", reason)
     tables = catalogue.schema.tables(catalogue.views_below(definition))
     provenance = Provenance(
         "", (), None, tables, (), catalogue.digest(definition), catalogue.own_definitions(definition)
@@ -295,4 +296,7 @@ def provenance_of(reader: Reader, catalogue: Catalogue, definition: Definition, 
         source_systems=tuple(sorted(systems)),
         definition_digest=catalogue.digest(definition),
         own_definitions=catalogue.own_definitions(definition),
+        engine=warehouse.dialect,
+        query_ids=tuple(reader.query_ids),
+        ran_at=None if warehouse.snapshot else reader.ran_at,
     )

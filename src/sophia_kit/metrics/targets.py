@@ -21,8 +21,9 @@ __all__ = ["Targets"]
 
 _PLANS = "plans"
 _SQL = (
-    "SELECT month, value, unit\nFROM plans\n"
-    "WHERE metric = $metric AND month BETWEEN CAST($first_month AS DATE) AND CAST($last_month AS DATE)\nORDER BY month"
+    "SELECT month, unit, CAST(sum(value) AS DECIMAL(38, 10)) AS value, count(*) AS row_count\nFROM plans\n"
+    "WHERE metric = $metric AND month BETWEEN CAST($first_month AS DATE) AND CAST($last_month AS DATE)\n"
+    "GROUP BY month, unit\nORDER BY month"
 )
 
 
@@ -48,7 +49,8 @@ class Targets:
         }
         self._reader.views[_PLANS] = None
         for row in self._reader.run(_SQL, params):
-            self._plans[row["month"].replace(day=1)].append((Fraction(row["value"]), row["unit"]))
+            planned = (Fraction(row["value"]), row["unit"])
+            self._plans[row["month"].replace(day=1)] += [planned] * row["row_count"]
 
     def at(self, period: Period) -> Cell:
         """The target of a period, or why there is none."""

@@ -138,6 +138,9 @@ class Provenance:
         source_systems: the systems that delivered those tables.
         definition_digest: sha256 (hex) of the metric's definition and those it derives from.
         own_definitions: which of these the project's own folder defines: `name (file:line)`, and what is replaced.
+        engine: the warehouse's dialect.
+        query_ids: under which the warehouse's history has the statements; empty on DuckDB, which keeps none.
+        ran_at: when they ran (UTC), where rows may have changed since; None where a snapshot was read.
     """
 
     sql: str
@@ -147,6 +150,9 @@ class Provenance:
     source_systems: tuple[str, ...]
     definition_digest: str
     own_definitions: tuple[str, ...] = ()
+    engine: str = "duckdb"
+    query_ids: tuple[str, ...] = ()
+    ran_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

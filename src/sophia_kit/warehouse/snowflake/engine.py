@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import QueryLimit, WarehouseError
 from sophia_kit.warehouse.engine import Dialect, QueryProvenance, QueryResult, TableFreshness
-from sophia_kit.warehouse.snowflake.errors import session_is_lost, translated
+from sophia_kit.warehouse.snowflake.errors import may_pass, translated
 from sophia_kit.warehouse.snowflake.guard import require_aggregates
 from sophia_kit.warehouse.snowflake.login import log_in, login_parameters
 from sophia_kit.warehouse.snowflake.sessions import Sessions
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SnowflakeWarehouse"]
 
+# stamina logs each retry as a warning, which lands on stderr where nobody configured logging.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+
 _DESCRIBED = "SELECT known_at, demo, company_time_zone, currency FROM meta.snapshot"
 _FRESHNESS = "SELECT table_name, source_system, last_success_at, freshness_hours, row_count FROM meta.freshness"
+_ATTEMPTS = 3
 _HELD_S = 60.0
 """How long what the platform says of its tables is believed: it loads nightly."""
 
@@ -170,25 +175,26 @@ class SnowflakeWarehouse:
             return self._described
 
     def _run(self, sql: str, params: Mapping[str, Any], row_limit: int | None, timeout_s: float | None) -> _Answer:
+        import stamina
         from snowflake.connector.errors import Error
 
         statement, values = positioned(sql, params)
         limit = self._row_limit if row_limit is None else row_limit
         patience = self._timeout_s if timeout_s is None else timeout_s
         try:
-            return self._once(statement, values, limit, patience)
-        except Error as error:
-            if not session_is_lost(error):
-                raise translated(error) from None
-        try:
-            return self._once(statement, values, limit, patience)
+            for attempt in stamina.retry_context(
+                on=may_pass, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2.0
+            ):
+                with attempt:
+                    return self._once(statement, values, limit, patience)
         except Error as error:
             raise translated(error) from None
+        raise AssertionError("the last attempt returns or raises")
 
     def _once(self, statement: str, values: list[Any], limit: int, patience: float) -> _Answer:
         with self._sessions.lent() as session, session.cursor() as cursor:
             ran_at, began = SystemClock().now(), time.perf_counter()
-            cursor.execute(statement, values or None, timeout=math.ceil(patience))
+            cursor.execute(statement, values or None, timeout=math.ceil(patience), _no_retry=True)
             if (cursor.rowcount or 0) > limit:
                 raise QueryLimit(
                     f"The query returns more than {limit:,} rows.", hint="Aggregate or filter it.", provider="snowflake"

@@ -25,7 +25,7 @@ from sophia_kit.core.errors import (
 if TYPE_CHECKING:
     from snowflake.connector.errors import Error
 
-__all__ = ["session_is_lost", "translated"]
+__all__ = ["may_pass", "translated"]
 
 _PROVIDER = "snowflake"
 
@@ -34,7 +34,7 @@ _NAMES = {1003, 904, 2003, 2043, 2140, 2141, 1007, 1038, 2049, 979}
 _PRIVILEGES = {3001, 3003}
 _STOPPED = {604, 625, 630}
 _NO_WAREHOUSE = {606, 607}
-_SESSION_LOST = {390104, 390110, 390111, 390112, 390114, 390115}
+_SESSION_LOST = {390103, 390104, 390110, 390111, 390112, 390114, 390115}
 _NETWORK_POLICY = {390420, 390422, 390432, 390433}
 _CREDENTIALS = range(390100, 390500)
 _PROGRAMMATIC = range(394000, 395000)
@@ -42,9 +42,14 @@ _CONNECTION = {250001, 250002, 250003, 250005, 251011, 251012, 252007}
 _HTTP = 290000
 
 
-def session_is_lost(error: Error) -> bool:
-    """Whether Snowflake no longer knows the session: another login helps."""
-    return error.errno in _SESSION_LOST
+def may_pass(error: Exception) -> bool:
+    """Whether the same statement may succeed at once, in a new session: it only reads."""
+    number = getattr(error, "errno", None) or 0
+    return number in _SESSION_LOST or number in _CONNECTION or _is_overload(number)
+
+
+def _is_overload(number: int) -> bool:
+    return number == _HTTP + 429 or _HTTP + 500 <= number < _HTTP + 600 or 580000 <= number < 590000
 
 
 def translated(error: Error) -> SophiaError:
@@ -93,7 +98,7 @@ def _of_connection(number: int, text: str) -> ProviderError | None:
         return AuthFailed(
             f"Snowflake refused the request: {text}", hint="Check the account's name.", provider=_PROVIDER
         )
-    if _HTTP + 500 <= number < _HTTP + 600 or 580000 <= number < 590000:
+    if _is_overload(number):
         return ProviderFailing(f"Snowflake fails: {text}", provider=_PROVIDER, http_status=number % 1000)
     if number in _CONNECTION or number > _HTTP:
         return Unreachable(

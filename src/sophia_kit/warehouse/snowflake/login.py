@@ -5,6 +5,7 @@ Session parameters are given at login and never altered, so that a statement is 
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from sophia_kit.warehouse.snowflake.errors import translated
 if TYPE_CHECKING:
     from pydantic import SecretStr
     from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.errors import Error
 
     from sophia_kit.core.settings import SnowflakeSettings
 
@@ -61,6 +63,8 @@ def login_parameters(settings: SnowflakeSettings, *, writer: bool = False) -> di
         "paramstyle": "qmark",
         "arrow_number_to_decimal": True,
         "login_timeout": settings.login_timeout_s,
+        # Of requests other than statements: without one the connector would try for ever to cancel one.
+        "network_timeout": settings.login_timeout_s,
         # Asks addresses of three clouds whether this is one of their machines.
         "platform_detection_timeout_seconds": 0.0,
         "session_parameters": session_parameters(settings),
@@ -101,9 +105,21 @@ def log_in(settings: SnowflakeSettings, *, writer: bool = False) -> SnowflakeCon
             provider="snowflake",
         ) from None
     try:
-        return snowflake.connector.connect(**parameters)
+        session = snowflake.connector.connect(**parameters)
     except snowflake.connector.errors.Error as error:
         raise translated(error) from None
+    session.errorhandler = _raised_unless_cancelling
+    return session
+
+
+def _raised_unless_cancelling(connection: Any, cursor: Any, kind: type[Error], value: dict[str, Any]) -> None:
+    """The connector cancels from a timer's thread, where an error would only print a traceback: the thread that waits
+    for the statement gets one of its own.
+    """
+    import snowflake.connector.errors
+
+    if not isinstance(threading.current_thread(), threading.Timer):
+        snowflake.connector.errors.Error.default_errorhandler(connection, cursor, kind, value)
 
 
 def _credentials(settings: SnowflakeSettings, prefix: str) -> dict[str, Any]:
