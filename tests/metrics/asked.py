@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -39,10 +40,14 @@ def questions(part: str) -> tuple[Question, ...]:
     return tuple(Question(row["q"], {key: value for key, value in row.items() if key != "q"}) for row in rows)
 
 
-def kept_aside(texts: list[str]) -> set[str]:
+def kept_aside(every: Iterable[Question]) -> set[str]:
     """The third of these questions that the rule of tuned.yaml keeps aside."""
-    ranked = sorted(texts, key=lambda text: hashlib.sha256(f"aside:{text}".encode()).hexdigest())
-    return set(ranked[: len(ranked) // 3])
+    found: set[str] = set()
+    for declined in (True, False):
+        kind = [q.text for q in every if (q.declined or "written" in q.expected) is declined]
+        ranked = sorted(kind, key=lambda text: hashlib.sha256(f"aside:{text}".encode()).hexdigest())
+        found.update(ranked[: len(ranked) // 3])
+    return found
 
 
 def outcome(question: Question, answer: Answer, catalogue: Catalogue, members: Members) -> str:

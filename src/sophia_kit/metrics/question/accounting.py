@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sophia_kit.metrics.definition import Definition
 
-__all__ = ["Account", "account", "asks_for_a_list", "is_filler", "refusal"]
+__all__ = ["Account", "account", "is_filler", "listing", "refusal"]
 
 _LISTING = frozenset({"which", "who", "list"})
 
@@ -63,12 +63,12 @@ def account(board: Board, definition: Definition, soft: Set[int], described: Set
     return Account(tuple(unexplained), by_description, why)
 
 
-def asks_for_a_list(board: Board, named: Set[int]) -> bool:
-    """Whether a word like `which` stands right before the metric's name: its rows are asked for, not a number."""
+def listing(board: Board, named: Set[int]) -> int | None:
+    """The place of a word like `which` right before the metric's name: rows are asked for, not a number."""
     before = min(named, default=0) - 1
     while before >= 0 and board.free(before) and board.tokens[before].word in STOP:
         before -= 1
-    return board.free(before) and board.tokens[before].word in _LISTING
+    return before if board.free(before) and board.tokens[before].word in _LISTING else None
 
 
 def is_filler(board: Board, index: int) -> bool:

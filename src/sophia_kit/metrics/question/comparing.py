@@ -128,7 +128,7 @@ def with_base(when: When, compared: Compared, now: Now) -> Related | Problem:
     if main is None:
         current = now.last_closed(base.grain)
         main = Span(current, current, f"this {base.grain}")
-    elif main.yearless and not base.yearless and base.relative == "named":
+    elif main.yearless and not base.yearless and base.relative == "named" and base.grain != "year":
         main = point(main.text, now, base.first.end_inclusive.year) or main
     elif base.yearless and not main.yearless and main.relative == "named":
         base = point(base.text, now, main.first.end_inclusive.year) or base

@@ -25,7 +25,7 @@ _TO_DATE = phrase(
 )
 _POINT = phrase(POINT)
 _EVERY = phrase(
-    rf"(?P<w>{UNIT}) (?:by|over|after) (?P=w)|(?:by|per|each|every|for each|for every|a|in each) (?P<u>{UNIT})"
+    rf"(?P<w>{UNIT}) (?:by|over|after) (?P=w)|(?:by|per|each|every|for each|for every|in each) (?P<u>{UNIT})"
     r"|(?P<adverb>daily|weekly|monthly|quarterly|annual|annually|yearly)"
 )
 _TREND_WORDS = phrase(r"over time|trends?|trending|trended|history|historical|historically|time series|evolution")

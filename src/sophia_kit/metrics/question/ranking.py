@@ -50,11 +50,6 @@ def read_ranking(board: Board, definition: Definition, phrases: Phrases) -> Rank
     if placed is None:
         return None
     dimension, span = placed
-    largest = {_direction(word, definition) for _, word in found} or {True}
-    if None in largest:
-        return Ranked(None, None, f"Neither more nor less of {definition.label} is better: say largest or smallest.")
-    if len(largest) > 1:
-        return Ranked(None, None, "It asks for the largest and the smallest at once.")
     count = None
     for at, _ in [*found, *((at, "") for at in ranks)]:
         board.take([at])
@@ -67,6 +62,11 @@ def read_ranking(board: Board, definition: Definition, phrases: Phrases) -> Rank
         plural = board.tokens[span.stop - 1].raw.endswith("s")
         count = _WITHOUT_NUMBER if plural or not found else 1
     board.take(span)
+    largest = {_direction(word, definition) for _, word in found} or {True}
+    if None in largest:
+        return Ranked(None, None, f"Neither more nor less of {definition.label} is better: say largest or smallest.")
+    if len(largest) > 1:
+        return Ranked(None, None, "It asks for the largest and the smallest at once.")
     if count < 1:
         return Ranked(None, None, "A ranking has at least one row.")
     return Ranked(dimension, Top(count, largest=bool(largest.pop())))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sophia_kit.metrics.evaluation import COMPARISONS
 from sophia_kit.metrics.query import MetricQuery
-from sophia_kit.metrics.question.accounting import Account, account, asks_for_a_list, is_filler, refusal
+from sophia_kit.metrics.question.accounting import Account, account, is_filler, listing, refusal
 from sophia_kit.metrics.question.board import Board, phrase
 from sophia_kit.metrics.question.comparing import Compared, read_comparison, with_base
 from sophia_kit.metrics.question.dimensions import Filters, naming, phrases_of, read_dimensions, read_members, whole
@@ -151,7 +151,7 @@ class Reader:
 
     def _parts(self, board: Board, definition: Definition, match: Match) -> _Parts:
         """Take everything off the board, in the order in which one thing is surer than the next."""
-        listing = asks_for_a_list(board, match.positions)
+        asks_for_rows = listing(board, match.positions)
         for positions, _ in list(board.find(_BREAK_DOWN)):
             board.take((positions.start, positions.stop - 1))
         indexes = {name: self._members.of(definition, name) for name in definition.dimensions}
@@ -166,8 +166,8 @@ class Reader:
         soft |= naming(board, phrases, by)
         elsewhere = self._other_metrics(board, definition) | naming(board, phrases, tuple(definition.dimensions))
         left = account(board, definition, soft, self._names.described(definition.name), elsewhere)
-        if listing and ranked is None:
-            left = replace(left, unexplained=(min(match.positions), *left.unexplained))
+        if asks_for_rows is not None and ranked is None:
+            left = replace(left, unexplained=(asks_for_rows, *left.unexplained))
         return _Parts(filters, filters.pairs(indexes), compared, when, ranked, by, why, left)
 
     def _dated(self, query: MetricQuery, asked: Asked) -> MetricQuery:

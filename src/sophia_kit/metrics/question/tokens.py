@@ -17,6 +17,8 @@ _TOKEN = re.compile(
 )
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
 _SPAN = rf"(?:q[1-4]|(?:{_MONTHS})[a-z]*)"
+_AMERICA = re.compile(r"\bU\.?S\.?(?:A\.?)?(?!\w)")
+"""The country, not the pronoun."""
 _SILENT = frozenset(",.?!:\"()&’'-–—%$/")
 _MONTH_ENDS = ("ss", "us", "is")
 
@@ -44,7 +46,8 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a name or a question, and the signs that aren't punctuation."""
-    plain = fold(text)
+    plain = fold(_AMERICA.sub("usa", text) if text != text.upper() else text)
+    plain = re.sub(r"\b(in|the) us\b", r"\1 usa", plain)
     plain = re.sub(rf"\b({_SPAN})\s*-\s*({_SPAN})\b", r"\1 to \2", plain)
     plain = re.sub(r"\b([a-z])/\1\b", r"\1o\1", plain)  # y/y, q/q
     plain = re.sub(r"(?<=[a-z])'(?:s|re|ve|ll|d|m)\b", _contraction, plain)
