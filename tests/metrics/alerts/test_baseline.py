@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+from tests.metrics.alerts.till import JUNE_1, catalogue, judge, till, words
 
 from sophia_kit.metrics.alerts import DeviationRule
 from sophia_kit.metrics.alerts.baseline import Expectation, baseline_of
 from sophia_kit.metrics.calendar import Calendar
 from sophia_kit.metrics.value import Grain, Period
+from sophia_kit.state import State
 
 FIRST, DAYS = date(2023, 1, 1), 3 * 365
 OUTAGE = date(2025, 6, 2)
@@ -117,3 +120,15 @@ def test_values_of_zero_are_expected_on_their_own_scale() -> None:
     found = baseline_of(rule).expect(quiet, RENTS[200][0], 0.0, multiplicative=True)
     assert found is not None
     assert found.expected == pytest.approx(0, abs=0.05)
+
+
+def test_a_deviation_is_told_with_what_was_expected(tmp_path: Path) -> None:
+    rules = catalogue({"name": "odd", "kind": "deviation", "grain": "day", "percent": 25, "robust_sd": 4})
+    usual = [100 + day % 3 for day in range(28)]
+    with State.open(str(tmp_path / "state.sqlite")) as state:
+        run = judge(till({"a": [*usual, 20, 101]}), rules, state, 30, since=JUNE_1 + timedelta(days=27))
+    assert words(run.events) == ["29 firing", "30 recovered"]
+    event = run.events[0]
+    assert float(event.expected or 0) == pytest.approx(101, abs=2)
+    assert float(event.percent or 0) == pytest.approx(-80, abs=2)
+    assert (event.robust_sd or 0) < -4

@@ -134,17 +134,6 @@ def test_too_little_history_is_shown_and_not_told(state: State) -> None:
     assert not run.active[0].loud
 
 
-def test_a_deviation_is_told_with_what_was_expected(state: State) -> None:
-    rules = catalogue({"name": "odd", "kind": "deviation", "grain": "day", "percent": 25, "robust_sd": 4})
-    usual = [100 + day % 3 for day in range(28)]
-    run = judge(till({"a": [*usual, 20, 101]}), rules, state, 30, since=JUNE_1 + timedelta(days=27))
-    assert words(run.events) == ["29 firing", "30 recovered"]
-    event = run.events[0]
-    assert float(event.expected or 0) == pytest.approx(101, abs=2)
-    assert float(event.percent or 0) == pytest.approx(-80, abs=2)
-    assert (event.robust_sd or 0) < -4
-
-
 def test_a_ratio_over_few_rows_is_passed_over(state: State) -> None:
     share = {"name": "few_large", "kind": "threshold", "grain": "day", "below": 0.5, "minimum_denominator": 2}
     shops = till({"a": [10, 10, 90], "b": [10, None, 90]})
