@@ -150,7 +150,7 @@ def test_why_leads_to_the_explanation_of_the_change(demo_settings: Settings) -> 
         ("churn", "asks", "several metrics"),
         ("revenue yesterday", "asks", "isn't offered by day"),
         ("which customers churned", "asks", "'which'"),
-        ("headcount in the US", "asks", "'usa'"),
+        ("headcount in the US", "asks", "'us'"),
         ("ARR with and without Canada", "asks", "'without'"),
         ("best 3 departments by headcount", "asks", "largest or smallest"),
         ("top 5 customers by revenue for the last 6 months", "asks", "several periods"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 __all__ = ["STOP", "Token", "fold", "stem", "tokenize", "words"]
 
-STOP = frozenset({"of", "the", "a", "an", "in", "on", "for", "to", "our", "us", "we", "is", "are", "and"})
+STOP = frozenset({"of", "the", "a", "an", "in", "on", "for", "to", "our", "we", "is", "are", "and"})
 """Words that may stand between the words of a name."""
 
 _TOKEN = re.compile(
@@ -17,8 +17,11 @@ _TOKEN = re.compile(
 )
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
 _SPAN = rf"(?:q[1-4]|(?:{_MONTHS})[a-z]*)"
-_AMERICA = re.compile(r"\bU\.?S\.?(?:A\.?)?(?!\w)")
-"""The country, not the pronoun."""
+_PRONOUN = re.compile(
+    r"\b(costs?|charged?|charges|gives?|tells?|shows?|lets?|gets?|helps?|pays?|owes?|takes?|brings?|leaves?|makes?)"
+    r" us\b"
+)
+"""Elsewhere `us` is the country."""
 _SILENT = frozenset(",.?!:\"()&’'-–—%$/")
 _MONTH_ENDS = ("ss", "us", "is")
 
@@ -46,8 +49,7 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a name or a question, and the signs that aren't punctuation."""
-    plain = fold(_AMERICA.sub("usa", text) if text != text.upper() else text)
-    plain = re.sub(r"\b(in|the) us\b", r"\1 usa", plain)
+    plain = _PRONOUN.sub(r"\1", re.sub(r"\bu\.s\.(?:a\.)?", "usa", fold(text)))
     plain = re.sub(rf"\b({_SPAN})\s*-\s*({_SPAN})\b", r"\1 to \2", plain)
     plain = re.sub(r"\b([a-z])/\1\b", r"\1o\1", plain)  # y/y, q/q
     plain = re.sub(r"(?<=[a-z])'(?:s|re|ve|ll|d|m)\b", _contraction, plain)
