@@ -148,14 +148,15 @@ def _print(out: Console, item: ChangeExplanation, most: int) -> None:
     if item.unknown is not None:
         out.print(Text(f"unknown: {item.unknown.reason}", style="yellow"))
     for found in item.breakdowns:
-        _print_breakdown(out, found, most)
+        if found.parts or found.unknown is not None:
+            _print_breakdown(out, found, most, "Target" if item.versus == "target" else "Before")
     known = f"known at {value.known_at:%Y-%m-%d %H:%M} UTC" if value.known_at else "no snapshot"
     out.print(
         Text(f"\n{value.unit}, {known}. Parts sum to the change exactly; --format json has all and their SQL.", "dim")
     )
 
 
-def _print_breakdown(out: Console, item: Breakdown, most: int) -> None:
+def _print_breakdown(out: Console, item: Breakdown, most: int, before: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -170,7 +171,7 @@ def _print_breakdown(out: Console, item: Breakdown, most: int) -> None:
     table = Table(box=None, pad_edge=False)
     own = any(part.base_display or part.value_display for part in item.parts)
     table.add_column("Part")
-    for column in (*(("Before", "Now") if own else ()), "Change", *(effect.kind for effect in item.effects)):
+    for column in (*((before, "Now") if own else ()), "Change", *(effect.kind for effect in item.effects)):
         table.add_column(column, justify="right")
     shown = [*item.parts[:most], *([] if item.rest is None else [item.rest])]
     for part in shown:

@@ -92,7 +92,7 @@ class Scale:
     @property
     def ulp(self) -> Fraction:
         """The worth of one in the last place shown."""
-        return self.step / 10**self.places
+        return Fraction(self.step, 10**self.places)
 
     def text(self, count: int) -> str:
         """The signed text of `count` times the last place: `+$1.2M`, `-0.42 pp`."""
@@ -102,27 +102,36 @@ class Scale:
 
 _LEAST_SHOWN = 10
 _FINER = 2
+_AFTER: dict[Format, str] = {
+    "percent": " pp", "multiple": "x", "milliseconds": " ms", "days": " days", "months": " months"
+}  # fmt: skip
+_PLACES: dict[Format, int] = {"count": 0, "milliseconds": 0, "score": 2}
 
 
 def change_scale(change: Fraction, kind: Format, unit: str) -> Scale:
-    """The scale on which `display_change` shows `change`; finer, by two places at most, for less than two digits."""
-    size, step, before, after, places = abs(change), Fraction(1), "", "", 1
+    """The scale on which `display_change` shows `change`; finer, by two places at most, for less than two digits.
+
+    Counts stay whole, and amounts below a thousand stay at two places.
+    """
+    size = abs(change)
     if kind == "money":
-        before, places = _SYMBOLS.get(unit, f"{unit} "), 2
-        for index, (worth, letter) in enumerate(_STEPS):
-            exact = Fraction(worth)
-            # The same bounds as an amount's own text.
-            if size >= exact * Fraction("0.99995") or (index == len(_STEPS) - 1 and size >= exact):
-                step, after, places = exact, letter, 1
-                break
-    elif kind == "percent":
-        step, after = Fraction(1, 100), " pp"
-    elif kind == "multiple":
-        after = "x"
-    elif kind == "count":
-        places = 0
-    if kind != "count" and not (kind == "money" and step == 1):
-        finer = 0
-        while size and finer < _FINER and size * 10**places < (_LEAST_SHOWN - Fraction(1, 2)) * step:
-            places, finer = places + 1, finer + 1
-    return Scale(step, before, after, places)
+        return _money_scale(size, _SYMBOLS.get(unit, f"{unit} "))
+    scale = Scale(Fraction(1, 100 if kind == "percent" else 1), "", _AFTER.get(kind, ""), _PLACES.get(kind, 1))
+    return scale if kind == "count" else _finer(scale, size)
+
+
+def _money_scale(size: Fraction, symbol: str) -> Scale:
+    for index, (worth, letter) in enumerate(_STEPS):
+        exact = Fraction(worth)
+        # The same bounds as an amount's own text.
+        if size >= exact * Fraction("0.99995") or (index == len(_STEPS) - 1 and size >= exact):
+            return _finer(Scale(exact, symbol, letter, 1), size)
+    return Scale(Fraction(1), symbol, "", 2)
+
+
+def _finer(scale: Scale, size: Fraction) -> Scale:
+    places = scale.places
+    least = (_LEAST_SHOWN - Fraction(1, 2)) * scale.step
+    while size and places < scale.places + _FINER and size * 10**places < least:
+        places += 1
+    return Scale(scale.step, scale.before, scale.after, places)

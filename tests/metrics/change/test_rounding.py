@@ -17,7 +17,9 @@ from sophia_kit.metrics.value import Format, Unknown
 
 parts = st.lists(st.fractions(max_denominator=10**6), min_size=1, max_size=40)
 amounts = st.lists(st.decimals(-(10**10), 10**10, places=10).map(Fraction), min_size=1, max_size=30)
-formats: st.SearchStrategy[Format] = st.sampled_from(["money", "percent", "count", "decimal", "multiple"])
+formats: st.SearchStrategy[Format] = st.sampled_from(
+    ["money", "percent", "count", "decimal", "score", "days", "milliseconds"]
+)
 
 
 @given(parts, st.sampled_from([Fraction(1), Fraction(1, 10), Fraction(10**6), Fraction(1, 3)]))
@@ -121,6 +123,9 @@ def test_a_change_of_two_digits_reads_as_everywhere_else(change: Decimal, kind: 
         ("3", "count", "+3"),
         ("0", "percent", "0.0 pp"),
         ("0.094", "multiple", "+0.094x"),
+        ("-28872.4", "milliseconds", "-28,872 ms"),
+        ("2.34", "days", "+2.3 days"),
+        ("0.184", "score", "+0.18"),
     ],
 )
 def test_small_changes_are_shown_finer(change: str, kind: Format, text: str) -> None:
