@@ -97,7 +97,7 @@ def test_an_explanation_is_read_or_processed(shell: Project) -> None:
         (["metric", "arr", "--demo", "--known-at", "yesterday"], 2, "neither a day nor a time", "2025-12-31T06:00:00Z"),
         (["metric", "revenue", "--demo", "--day", "2019-01-01"], 2, "has no data on 2019-01-01", "Ask for a day from"),
         (["metric", "arr"], 6, "No snapshot", "sophia"),
-        (["explain", "zzz", "--demo"], 2, "No metric is called 'zzz'", "Known: arr"),
+        (["explain", "zzz", "--demo"], 2, "No metric is called 'zzz'", "Known: active_properties"),
     ],
 )
 def test_a_mistake_gives_one_clear_error(
