@@ -10,7 +10,7 @@ __generated_with = "0.25.2"
 app = marimo.App(width="medium", app_title="Metric lab")
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _():
     import sys
     from html import escape
@@ -23,7 +23,7 @@ def _():
     return escape, mo, reports, sk, sys
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(escape, mo, reports, sk):
     # `marimo run` and `marimo edit` name the notebook as the program, too.
     script = reports.started_as_script(__file__) and not mo.running_in_notebook()
@@ -44,7 +44,7 @@ def _(escape, mo, reports, sk):
     return attempt, script
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(attempt, mo, reports, script, sys):
     # Arguments first, then the query string; what neither names keeps its default.
     def _given():
@@ -58,13 +58,13 @@ def _(attempt, mo, reports, script, sys):
     return (params,)
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(attempt, sk):
     settings = attempt(sk.load_settings)
     return (settings,)
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(mo, params, settings):
     editor = mo.ui.code_editor(value=params.text, language="yaml", min_height=420, show_copy_button=True)
     _demo = "<strong>DEMO DATA</strong>: a fictional company. " if settings.demo else ""
@@ -82,7 +82,7 @@ def _(mo, params, settings):
     return (editor,)
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(attempt, editor, mo, params, reports, settings):
     # A program that overrides `params` has no editor to write in.
     draft = attempt(
@@ -91,7 +91,7 @@ def _(attempt, editor, mo, params, reports, settings):
     return (draft,)
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(draft, mo, reports):
     mo.callout(
         mo.Html(reports.findings_markup(draft)),
@@ -100,7 +100,7 @@ def _(draft, mo, reports):
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(attempt, draft, mo, params, reports, script, settings):
     if script and not draft.names:
         reports.print_draft(draft, None)
@@ -119,7 +119,7 @@ def _(attempt, draft, mo, params, reports, script, settings):
     return (controls,)
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(controls, draft, reports, script, settings):
     chosen = controls.value
     answer = reports.ask_draft(draft, chosen["metric"], settings, day=chosen["day"], by=chosen["by"])
@@ -128,7 +128,7 @@ def _(controls, draft, reports, script, settings):
     return answer, chosen
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(chosen, draft, mo, reports, script, settings):
     # A script has nobody to show the rest to.
     mo.stop(script)
@@ -136,7 +136,7 @@ def _(chosen, draft, mo, reports, script, settings):
     return (elsewhere,)
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(answer, controls, draft, elsewhere, mo, reports):
     _rows = reports.answer_rows(answer, elsewhere)
     _chart = None if answer.result is None else reports.result_chart(answer.result)
@@ -156,7 +156,7 @@ def _(answer, controls, draft, elsewhere, mo, reports):
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(chosen, draft, mo, reports, script):
     mo.stop(script)
     _sql = reports.sql_of(draft, chosen["metric"])
@@ -169,7 +169,7 @@ def _(chosen, draft, mo, reports, script):
     return
 
 
-@app.cell
+@app.cell(hide_code=True)
 def _(answer, chosen, draft, mo, reports, script, settings):
     mo.stop(script)
     why = reports.explain_draft(draft, chosen["metric"], settings, day=chosen["day"])
