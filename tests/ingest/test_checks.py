@@ -23,7 +23,7 @@ from sophia_kit.warehouse import Warehouse
 from sophia_kit.warehouse.checks import CheckResult, read_results
 
 NOW = datetime(2025, 7, 1, 2, tzinfo=UTC)
-NOON = datetime(2025, 6, 30, 12)
+NOON = datetime(2025, 6, 30, 12, tzinfo=UTC).replace(tzinfo=None)
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -222,7 +222,7 @@ def test_a_blocking_check_keeps_the_snapshot_before(work: Workplace) -> None:
     before = work.load().snapshot
     deliver(work, "2025-07-01", payments=[payment(30, method="debit")])
     later = place(work.settings.root, NOW + timedelta(hours=1))
-    with pytest.raises(IngestError, match="Check payments.only_cards stops the load: 1 of 21 rows"):
+    with pytest.raises(IngestError, match=r"Check payments\.only_cards stops the load: 1 of 21 rows"):
         later.load()
     assert later.store.current() == before
     assert later.attempts("payments")[0].status == "failed"
@@ -234,7 +234,7 @@ def test_a_blocking_check_keeps_the_snapshot_before(work: Workplace) -> None:
 
 def test_a_wrong_file_of_checks_stops_the_load_before_anything_is_read(work: Workplace) -> None:
     own_checks(work, OWN.format(more="when: methd = 'card'"))
-    with pytest.raises(DefinitionError, match=r"checks/payments.yaml:8: unknown column 'methd' of payments"):
+    with pytest.raises(DefinitionError, match=r"checks/payments\.yaml:8: unknown column 'methd' of payments"):
         work.load()
     assert work.attempts("payments") == []
 

@@ -133,7 +133,7 @@ def _checks(warehouse: Warehouse) -> tuple[list[Finding], list[Explanation]]:
         elif status == "failed":
             fact = _count(f"quality.check.{len(lines) + 1}", failed)
             lines.append(Line(fact, f"{check}: {detail}"))
-            findings.append(Finding("failed check", check, f"Not so everywhere: {description}{marks}", fact.name))
+            findings.append(Finding("failed check", check, f"Not in every record: {description}{marks}", fact.name))
     if not lines:
         return findings, []
     told = "Records that fail a check of the data at the load of the snapshot."

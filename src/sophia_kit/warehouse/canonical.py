@@ -6,11 +6,12 @@ A model reads `raw.*`, `meta.*` or other models by their bare names.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib import resources
 
-__all__ = ["model_references", "models", "reads_one_table"]
+__all__ = ["model_references", "models", "models_for", "reads_one_table"]
 
 _COMMENT = re.compile(r"--[^\n]*")
 _REFERENCE = re.compile(r"\b(?:from|join)\s+((?:[a-z_]+\.)?[a-z_]+)", re.IGNORECASE)
@@ -39,6 +40,15 @@ def model_references() -> dict[str, frozenset[str]]:
             below |= found.get(ref, frozenset()) if "." not in ref else {ref}
         found[name] = frozenset(below)
     return found
+
+
+def models_for(views: Iterable[str]) -> dict[str, str]:
+    """SQL of these views and of all that they read, by name, each after those it reads; unknown names are left out."""
+    wanted = set(views)
+    for name, sql in reversed(models().items()):
+        if name in wanted:
+            wanted |= _references(sql)
+    return {name: sql for name, sql in models().items() if name in wanted}
 
 
 def reads_one_table(view: str) -> bool:

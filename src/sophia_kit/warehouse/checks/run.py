@@ -10,7 +10,7 @@ import duckdb
 
 from sophia_kit.core.clock import company_day
 from sophia_kit.core.errors import SophiaError
-from sophia_kit.warehouse.canonical import model_references, models
+from sophia_kit.warehouse.canonical import model_references, models_for
 from sophia_kit.warehouse.checks.compile import compile_examples, compile_reconciliation, compile_scan
 from sophia_kit.warehouse.checks.definition import Check, Freshness, Reconciliation, RowCountDrift
 from sophia_kit.warehouse.checks.result import CheckResult, Status, read_results
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["check_draft", "check_snapshot"]
 
 _EXAMPLES = 3
+_OWN_RECORDS = {"check_results", "freshness"}
 
 Row = dict[str, Any]
 Ask = Callable[[str, Mapping[str, Any]], list[Row]]
@@ -31,7 +32,9 @@ def check_draft(
     connection: duckdb.DuckDBPyConnection, checks: Iterable[Check], *, now: datetime, time_zone: str
 ) -> tuple[CheckResult, ...]:
     """Run checks on a draft whose `meta.freshness` is written; counts are compared with the snapshot it builds on."""
-    for name, sql in models().items():
+    wanted = list(checks)
+    read = {view for check in wanted for view in (check.view, *check.other_views)}
+    for name, sql in models_for(read | _OWN_RECORDS).items():
         connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {sql}')
 
     def ask(sql: str, params: Mapping[str, Any]) -> list[Row]:
@@ -41,7 +44,7 @@ def check_draft(
 
     before = ask("SELECT check_id, checked_rows FROM check_results WHERE kind = 'row_count_drift'", {})
     run = _Run(ask, now, time_zone, {row["check_id"]: row["checked_rows"] for row in before})
-    return run.all(checks)
+    return run.all(wanted)
 
 
 def check_snapshot(warehouse: Warehouse, checks: Iterable[Check]) -> tuple[CheckResult, ...]:
