@@ -87,13 +87,40 @@ DERIVED = (
 """
 )
 
+BALANCE = (
+    GOOD
+    + """\
+  owed:
+    label: Owed
+    description: What is owed.
+    source: Company's own
+    owner: Finance
+    kind: point_in_time
+    base: subscriptions
+    valid: {from: valid_from, to: valid_to}
+    expression: sum(mrr)
+    currency: {amounts: [mrr], code: currency, day: period_end}
+    movements: {takings: 1}
+    unit: money
+    format: money
+    higher_is_better: true
+    additive: dimensions
+    grains: [month]
+    synonyms: [debt]
+    golden: mrr
+"""
+)
+
 
 def load(folder: Path, text: str) -> Catalogue:
     folder.joinpath("mine.yaml").write_text(text, encoding="utf-8")
     return Catalogue.read(folder)
 
 
-@pytest.mark.parametrize(("text", "names"), [(GOOD, ["takings"]), (RATIO, ["rate"]), (DERIVED, ["takings", "twice"])])
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [(GOOD, ["takings"]), (RATIO, ["rate"]), (DERIVED, ["takings", "twice"]), (BALANCE, ["owed", "takings"])],
+)
 def test_without_a_mistake_they_load(tmp_path: Path, text: str, names: list[str]) -> None:
     assert [item.name for item in load(tmp_path, text)] == names
 
@@ -153,6 +180,8 @@ def test_without_a_mistake_they_load(tmp_path: Path, text: str, names: list[str]
         (RATIO, "count(*), filter: is_won", "count(*) / 2, filter: is_won", 10, "one aggregate", "sum(amount)"),
         (RATIO, "filter: is_won", "filter: is_own", 10, "unknown column 'is_own'", "is_won"),
         (RATIO, "filter: is_won", "filtr: is_won", 10, "unknown key 'numerator.filtr'", "filter"),
+        (BALANCE, "{takings: 1}", "{takigs: 1}", 33, "unknown metric 'takigs'", "takings"),
+        (BALANCE, "{takings: 1}", "{owed: 1}", 33, "owed is no movement of owed", "adds up over months"),
         (DERIVED, "metric: takings", "metric: takigs", 30, "unknown metric 'takigs'", "takings"),
         (DERIVED, "takings * 2", "taking * 2", 31, "unknown input 'taking'", "takings"),
         (DERIVED, "takings * 2", "sum(takings)", 31, "function 'sum' isn't permitted", ""),

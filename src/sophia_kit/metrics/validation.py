@@ -130,12 +130,28 @@ def _check_single(tree: exp.Expression) -> None:
         raise ExpressionError("a ratio's part is one aggregate", "Say e.g. sum(amount), and its filter beside it.")
 
 
+def _check_movements(definition: PointInTimeDefinition, known: dict[str, Definition], source: SourceFile) -> None:
+    """A movement has to be a sum over a month: those of several months sum to the change between their ends."""
+    for name in definition.movements:
+        path = ("metrics", definition.name, "movements", name)
+        movement = known.get(name)
+        if movement is None:
+            raise source.error(path, f"unknown metric {name!r}", nearest(name, known))
+        if movement.additive != "full" or "month" not in movement.grains or movement.unit != definition.unit:
+            message = f"{name} is no movement of {definition.name}"
+            raise source.error(path, message, "A movement adds up over months, in the unit of the balance.")
+
+
 def check_inputs(definition: Definition, known: dict[str, Definition], source: SourceFile) -> None:
     """Refuse a derived definition whose inputs aren't there, lack a grain or a dimension, or go in a circle.
+
+    Refuse a balance whose movements aren't there, or can't be.
 
     Raises:
         DefinitionError: the first mistake.
     """
+    if isinstance(definition, PointInTimeDefinition):
+        _check_movements(definition, known, source)
     if not isinstance(definition, DerivedDefinition):
         return
     where = ("metrics", definition.name)
