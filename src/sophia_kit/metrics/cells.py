@@ -328,7 +328,7 @@ class Reader:
         ends = [self._end(period) for period in periods]
         after = [self.calendar.shift(period, 1) for period in periods]
         openings = [self._opening(definition, period) for period in periods]
-        days = {"first_day": periods[0].start, "last_day": ends[0], "opening": openings[0]}
+        days = {"first_day": periods[0].start, "last_day": max(ends), "opening": min(openings)}
         days |= {"next_start": after[0].start, "next_end": after[0].end_inclusive}
         lists = {
             "starts": [period.start for period in periods],

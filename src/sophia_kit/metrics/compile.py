@@ -28,6 +28,7 @@ from sophia_kit.metrics.dialects import dialect_of
 from sophia_kit.metrics.expression import parse_aggregate, parse_condition
 from sophia_kit.metrics.schema import Schema, canonical
 from sophia_kit.metrics.statement import FX_VIEW, Parts, Shape, select, with_steps
+from sophia_kit.metrics.windows import by_day, running
 
 if TYPE_CHECKING:
     from sophia_kit.warehouse import Dialect
@@ -64,15 +65,17 @@ def compile_metric(
     """The statement for `definition` in a dialect.
 
     Parameters: `starts`, `ends` (lists of DATE; `first_day`, `last_day` where `shape.single`), `openings` (cohorts and
-    running totals; `opening` where `shape.single`), `next_starts`, `next_ends` (filters that name them; `next_start`,
-    `next_end` where `shape.single`), `currency`, and `filter_<n>` (lists of VARCHAR). Where the dialect expands lists,
-    a parameter for each item: `starts_0`, ...
+    running totals; `opening` where `shape.single`, and with `last_day` where days are aggregated first), `next_starts`,
+    `next_ends` (filters that name them; `next_start`, `next_end` where `shape.single`), `currency`, and `filter_<n>`
+    (lists of VARCHAR). Where the dialect expands lists, a parameter for each item: `starts_0`, ...
     """
     parts = Parts(definition, shape, dialect_of(dialect), schema or canonical())
     if isinstance(definition, PointInTimeDefinition):
         sql = _balance(parts, definition)
     elif isinstance(definition, CohortDefinition):
         sql = _cohort(parts, definition)
+    elif isinstance(definition, CumulativeDefinition) and not shape.single and by_day(definition, parts.schema):
+        sql = running(parts, definition)
     else:
         assert isinstance(definition, FlowDefinition)
         sql = _flow(parts, definition)
@@ -123,23 +126,14 @@ def _flow(parts: Parts, definition: FlowDefinition) -> str:
     else:
         assert isinstance(definition, _ONE_EXPRESSION)
         value, below = parts.aggregate(definition.expression), "NULL"
-    results = _results(parts, value, below, counted, parts.missing(rate_day))
+    results = parts.results(value, below, counted, parts.missing(rate_day))
     return with_steps(steps, select([*groups, *results], source, joins, where, by))
-
-
-def _results(parts: Parts, value: str, below: str, counted: str, missing: str) -> list[str]:
-    return [
-        f"{parts.number(value)} AS value",
-        f"{parts.number(below)} AS denominator",
-        f"{counted} AS row_count",
-        f"{missing} AS missing_rates",
-    ]
 
 
 def _sums_amounts(definition: FlowDefinition, schema: Schema) -> bool:
     """Whether the metric is made of plain sums of amounts that are converted."""
     rule = definition.currency
-    if not isinstance(definition, SimpleDefinition | CumulativeDefinition) or not isinstance(rule, Conversion):
+    if not isinstance(definition, SimpleDefinition) or not isinstance(rule, Conversion):
         return False
     tree = parse_aggregate(definition.expression, schema.columns(definition.base))
     return all(
@@ -179,7 +173,7 @@ def _balance(parts: Parts, definition: PointInTimeDefinition) -> str:
         start = "periods.period_start"
         by, source, met, where = [start], "periods", [f"JOIN {base} ON {in_force}"], parts.where(own)
     value = parts.aggregate(definition.expression)
-    results = _results(parts, value, "NULL", "count(*)", parts.missing(rate_day))
+    results = parts.results(value, "NULL", "count(*)", parts.missing(rate_day))
     joins = [*met, *parts.rates(rate_day), *parts.joins]
     columns_ = [start, *parts.named_dimensions(), *results]
     return with_steps(steps, select(columns_, source, joins, where, [*by, *parts.dimensions]))
@@ -221,12 +215,10 @@ def _cohort(parts: Parts, definition: CohortDefinition) -> str:
         parts.where(parts.condition(definition.filter)),
         ["periods.period_start", f"base.{definition.entity}", *parts.dimensions],
     )
-    missing = "CAST(sum(balances.missing_rates) AS BIGINT)"
-    if parts.shape.named:
-        missing = parts.dialect.texts_of("balances.missing_rates")
+    missing = parts.gathered("balances.missing_rates")
     names = [f"balances.{name}" for name in ("period_start", *(f"dim_{i}" for i in range(len(parts.dimensions))))]
     value, below = _COHORT_MEASURES[definition.measure]
-    results = _results(parts, value, below, "count(*)", missing)
+    results = parts.results(value, below, "count(*)", missing)
     final = select([*names, *results], "balances", (), ["balances.held > 0"], names)
     return with_steps([("periods", periods), ("balances", balances)], final)
 

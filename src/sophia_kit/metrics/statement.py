@@ -128,6 +128,41 @@ class Parts:
             tree = exp.Filter(this=tree, expression=exp.Where(this=condition))
         return self.dialect.expression(tree)
 
+    def partials(self, text: str, step: str) -> tuple[list[str], str]:
+        """An expression in two steps: its aggregates over a part of the rows, and of these the value of the whole.
+
+        The first are columns `part_<n>` of `step`. Sums of sums and counts, and extremes of extremes: nothing else.
+        """
+        tree = self._placed(parse_aggregate(text, self.schema.columns(self.definition.base)))
+        first: list[str] = []
+        for node in list(tree.find_all(exp.Sum, exp.Count, exp.Min, exp.Max)):
+            whole = node.parent if isinstance(node.parent, exp.Filter) else node
+            assert isinstance(whole, exp.Expression)
+            column = exp.column(f"part_{len(first)}", table=step)
+            first.append(f"{self.dialect.expression(whole)} AS {column.name}")
+            again = exp.Sum(this=column) if isinstance(node, exp.Count) else type(node)(this=column)
+            assert isinstance(again, exp.Expression)
+            if whole is tree:
+                tree = again
+            else:
+                whole.replace(again)
+        return first, self.dialect.expression(tree)
+
+    def results(self, value: str, below: str, counted: str, missing: str) -> list[str]:
+        """The columns that every statement ends with."""
+        return [
+            f"{self.number(value)} AS value",
+            f"{self.number(below)} AS denominator",
+            f"{counted} AS row_count",
+            f"{missing} AS missing_rates",
+        ]
+
+    def gathered(self, column: str) -> str:
+        """What `missing` said of parts of the rows, for the whole."""
+        if self.definition.currency is None:
+            return "0"
+        return self.dialect.texts_of(column) if self.shape.named else f"CAST(sum({column}) AS BIGINT)"
+
     def where(self, *conditions: str) -> list[str]:
         """All of `conditions` that aren't empty, and the filters asked for."""
         given = [text for text in conditions if text]
