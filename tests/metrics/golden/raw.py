@@ -49,10 +49,12 @@ class Raw:
             return frame.with_columns(member=pl.lit(""))
         if by not in _REACHED:
             member = pl.col(_OWN.get(by, by)).cast(pl.String)
+        elif by == "owner" and "owner_id" not in frame.columns:
+            return self.split(frame.with_columns(owner_id=_mapped("account_id", self._owners)), by)
         else:
             table, column, keys = _REACHED[by]
             key = next(name for name in keys if name in frame.columns)
-            member = pl.col(key).replace_strict(self._lookup(table, column), default=None, return_dtype=pl.String)
+            member = _mapped(key, self._lookup(table, column))
         return frame.with_columns(member=member.fill_null(UNSET))
 
     def _lookup(self, table: str, column: str) -> dict[str, str]:
@@ -62,8 +64,15 @@ class Raw:
     def member_of_account(self, by: str | None) -> Callable[[str], str]:
         if by is None:
             return lambda _: ""
+        if by == "owner":
+            users = self._lookup("salesforce_users", "name")
+            return lambda account: users.get(self._owners.get(account, ""), UNSET)
         names = self._lookup("salesforce_accounts", _REACHED[by][1] if by in _REACHED else by)
         return lambda account: names.get(account, UNSET)
+
+    @cached_property
+    def _owners(self) -> dict[str, str]:
+        return self._lookup("salesforce_accounts", "owner_id")
 
     @cached_property
     def _rates(self) -> dict[tuple[str, date], Fraction]:
@@ -87,6 +96,10 @@ class Raw:
             rate, before = self.rate(currency, at), totals.get(member, ZERO)
             totals[member] = None if rate is None or before is None else before + Fraction(local) * rate
         return totals
+
+
+def _mapped(column: str, names: dict[str, str]) -> pl.Expr:
+    return pl.col(column).replace_strict(names, default=None, return_dtype=pl.String)
 
 
 def between(frame: pl.DataFrame, column: str, start: date, end: date) -> pl.DataFrame:

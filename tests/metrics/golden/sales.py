@@ -87,6 +87,21 @@ def stuck_pipeline(raw: Raw, start: date, end: date, by: str | None) -> Values:
     return raw.money(_stuck(raw, end, by).with_columns(pl.col("amount").fill_null(0)), "amount", end)
 
 
+def slipped_deals(raw: Raw, start: date, end: date, by: str | None) -> Values:
+    deals = raw.table("salesforce_opportunities", by)
+    closed_stages = set(deals.filter(pl.col("is_closed"))["stage"])
+    daily = (
+        raw.table("salesforce_opportunity_history")
+        .sort("created_at", "source_id")
+        .unique(["opportunity_id", "changed_day"], keep="last", maintain_order=True)
+        .with_columns(before=pl.col("close_day").shift(1).over("opportunity_id"))
+    )
+    pushed = between(daily, "changed_day", start, end).filter(
+        (pl.col("close_day") > pl.col("before")) & ~pl.col("stage").is_in(closed_stages)
+    )
+    return counts(deals.filter(pl.col("source_id").is_in(pushed["opportunity_id"].to_list())))
+
+
 def _quarter_after(end: date) -> tuple[date, date]:
     after = end + timedelta(days=1)
     return after, (after + timedelta(days=93)).replace(day=1) - timedelta(days=1)
@@ -146,6 +161,7 @@ GOLDEN: dict[str, Golden] = {
     "open_deals": open_deals,
     "stuck_deals": stuck_deals,
     "stuck_pipeline": stuck_pipeline,
+    "slipped_deals": slipped_deals,
     "open_pipeline": open_pipeline,
     "quota": quota,
     "pipeline_coverage": pipeline_coverage,
