@@ -22,6 +22,7 @@ from sophia_kit.metrics import Calendar, Catalogue
 from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
 from sophia_kit.state import State
 from sophia_kit.warehouse import SnapshotStore, Warehouse
+from sophia_kit.warehouse.checks import CheckResult, write_results
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 Tiny = Callable[..., Asking]
@@ -40,6 +41,7 @@ def tiny_in(folder_of_all: Path, stack: ExitStack) -> Tiny:
         loaded: Mapping[str, datetime] | None = None,
         calendar: Calendar = Calendar(),  # noqa: B008  # frozen
         folder: str = "tiny",
+        checks: Sequence[CheckResult] = (),
     ) -> Asking:
         store = SnapshotStore(folder_of_all / folder)
         with store.draft(NIGHT) as draft:
@@ -55,6 +57,7 @@ def tiny_in(folder_of_all: Path, stack: ExitStack) -> Tiny:
                     "INSERT INTO meta.freshness VALUES (?, ?, ?, ?, ?)",
                     [name, contract.source_system, at and at.replace(tzinfo=None), contract.freshness_hours, 0],
                 )
+            write_results(draft.connection, checks)
             snapshot = draft.publish(demo=False, time_zone="UTC", currency="USD")
         warehouse = stack.enter_context(Warehouse.open(snapshot, Settings(root=folder_of_all)))
         return Asking(warehouse, Catalogue.load(), FrozenClock(now), calendar)
@@ -66,7 +69,8 @@ def tiny_in(folder_of_all: Path, stack: ExitStack) -> Tiny:
 def tiny(tmp_path: Path) -> Iterator[Tiny]:
     """Makes a snapshot that holds the given rows, loaded at 2 in the morning of 1 July 2025, in UTC and dollars.
 
-    Columns that aren't given are NULL; tables in `never` were not loaded; `loaded` says when the others were.
+    Columns that aren't given are NULL; tables in `never` were not loaded; `loaded` says when the others were; `checks`
+    are what checks of the data found.
     """
     with ExitStack() as stack:
         yield tiny_in(tmp_path, stack)
