@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from sophia_kit.metrics.question.board import Board, phrase
@@ -76,7 +75,6 @@ class Compared:
 def read_comparison(board: Board, now: Now) -> Compared:
     """Take every comparison off the board; the period asked about stays."""
     kinds: list[ComparisonKind] = []
-    base: Span | None = None
     grain = ""
     if board.take_first(_YEAR):
         kinds.append("prior_year")
@@ -91,21 +89,22 @@ def read_comparison(board: Board, now: Now) -> Compared:
         kinds.append("target")
     if board.take_first(_USUAL):
         kinds.append("trailing_average")
-    found = _compare_to(board) or board.take_first(_ON_BASE)
-    if found is not None:
-        base = point(found["base"], now)
+    base = _base(board, now)
     growth = False
     while board.take_first(_GROWTH):
         growth = True
     return Compared(tuple(kinds), base, grain, growth)
 
 
-def _compare_to(board: Board) -> re.Match[str] | None:
-    """`compare Q3 to Q2`: takes the second period alone."""
-    for positions, match in board.find(_COMPARE_TO):
-        words = len(match["base"].split())
-        board.take(range(positions.stop - words - 1, positions.stop))
-        return match
+def _base(board: Board, now: Now) -> Span | None:
+    """Take the period that is compared with off the board; of `compare Q3 to Q2` the second alone."""
+    for pattern in (_COMPARE_TO, _ON_BASE):
+        for positions, match in board.find(pattern):
+            base = point(match["base"], now)
+            if base is not None:
+                words = len(match["base"].split()) + 1
+                board.take(range(positions.stop - words, positions.stop) if pattern is _COMPARE_TO else positions)
+                return base
     return None
 
 

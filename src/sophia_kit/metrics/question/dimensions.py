@@ -26,6 +26,8 @@ _SKIPPED = frozenset({"the", "our", "each", "every", "a", "of", "by", "up", "dow
 _NOT = frozenset(
     {"excluding", "exclude", "excl", "except", "without", "outside", "not", "non", "ex", "besides", "but", "minus"}
 )
+_SMALL = frozenset({"of", "the", "for", "in", "than", "from", "is", "are", "on", "at", "with"})
+_JOINED = frozenset({"and", "or", "nor", "the"})
 
 
 @dataclass(slots=True)
@@ -142,6 +144,7 @@ def read_members(board: Board, indexes: Mapping[str, Index]) -> Filters:
     """Take every member off the board, and what excludes it."""
     filters = Filters()
     ends: dict[str, int] = {}
+    out: int | None = None
     for start in range(len(board.tokens)):
         if not board.free(start):
             continue
@@ -161,24 +164,39 @@ def read_members(board: Board, indexes: Mapping[str, Index]) -> Filters:
             others = " or ".join(name for name in found if name != dimension)
             filters.assumed.append(f"{member} is taken for a {dimension}, not a {others}")
         board.take(span)
+        board.take(_name(board, dimension, span))
         filters.soft.update(_nouns(board, dimension, span))
-        before = start - 1
-        while board.free(before) and board.tokens[before].word in ("of", "the", "for", "in", "than", "from"):
-            before -= 1
+        before = _back(board, start)
         word = board.tokens[before].word if board.free(before) else ""
         other_than = word == "other" and board.tokens[start - 1].word == "than"
         if (word in _NOT and not _both(board, before)) or other_than:
             board.take(range(before, start))
             filters.excluded.setdefault(dimension, []).append(member)
-        elif filters.excluded.get(dimension) and board.tokens[start - 1].word in ("and", "or"):
-            filters.excluded[dimension].append(member)
+            out = span.stop
+        elif out is not None and _joined([token.word for token in board.tokens[out:start]]):
+            filters.excluded.setdefault(dimension, []).append(member)
+            out = span.stop
         else:
             chosen = filters.chosen.setdefault(dimension, [])
             chosen.append(member)
             if len(chosen) > 1 and _set_apart(board, ends[dimension], start):
                 filters.apart.append(dimension)
             ends[dimension] = span.stop
+            out = None
     return filters
+
+
+def _back(board: Board, start: int) -> int:
+    """The place before a member, small words passed over."""
+    before = start - 1
+    while board.free(before) and board.tokens[before].word in _SMALL:
+        before -= 1
+    return before
+
+
+def _joined(between: list[str]) -> bool:
+    """Whether only an `and` or `or` stands between two members."""
+    return len(between) > 0 and between[0] != "the" and _JOINED.issuperset(between)
 
 
 def _both(board: Board, before: int) -> bool:
@@ -201,12 +219,32 @@ def _clear(board: Board, dimension: str, span: range) -> bool:
 
 def _beside(board: Board, dimension: str, span: range) -> bool:
     names = {word for phrase in lexicon().dimension_words.get(dimension, ()) for word in phrase} | {*stems(dimension)}
-    return any(
-        0 <= index < len(board.tokens) and board.tokens[index].stem in names for index in (span.start - 1, span.stop)
-    )
+    beside = (_back(board, span.start), span.stop)
+    return any(0 <= index < len(board.tokens) and board.tokens[index].stem in names for index in beside)
+
+
+def _names(dimension: str) -> set[str]:
+    return {phrase[0] for phrase in lexicon().dimension_words.get(dimension, ()) if len(phrase) == 1}
+
+
+def _name(board: Board, dimension: str, span: range) -> set[int]:
+    """The dimension's name right beside its member, as in `plan Core`, unless it is grouped by."""
+    return {
+        index
+        for index in (span.start - 1, span.stop)
+        if board.free(index) and board.tokens[index].stem in _names(dimension) and not _grouped(board, index)
+    }
 
 
 def _nouns(board: Board, dimension: str, span: range) -> set[int]:
-    names = {phrase[0] for phrase in lexicon().dimension_words.get(dimension, ()) if len(phrase) == 1}
-    nouns = lexicon().dimension_nouns.get(dimension, frozenset()) | names
-    return {index for index in (span.start - 1, span.stop) if board.free(index) and board.tokens[index].stem in nouns}
+    """Nouns that go with the member, as in `Enterprise customers`; not in `per customer`."""
+    nouns = lexicon().dimension_nouns.get(dimension, frozenset()) | _names(dimension)
+    return {
+        index
+        for index in (_back(board, span.start), span.stop)
+        if board.free(index) and board.tokens[index].stem in nouns and not _grouped(board, index)
+    }
+
+
+def _grouped(board: Board, index: int) -> bool:
+    return index > 0 and board.tokens[index - 1].word in ("by", "per")

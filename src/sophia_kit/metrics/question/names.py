@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sophia_kit.metrics.question.board import Board
 from sophia_kit.metrics.question.lexicon import lexicon, stems
-from sophia_kit.metrics.question.tokens import STOP
+from sophia_kit.metrics.question.tokens import STOP, words
 
 if TYPE_CHECKING:
     from sophia_kit.metrics.catalogue import Catalogue
@@ -57,7 +57,8 @@ class Names:
             told = " ".join([*texts, definition.description])
             self._described[definition.name] = frozenset(_content(told)) - lexicon().measures
             documents[definition.name] = _features([*concepts(" ".join(texts)), *concepts(told)])
-            self.vocabulary.update(word for text in texts for word in text.lower().replace("-", " ").split())
+            dimensions = [name.replace("_", " ") for name in definition.dimensions]
+            self.vocabulary.update(word for text in (*texts, *dimensions) for word in words(text))
         self._vectors = _weighted(documents)
 
     def matches(self, board: Board) -> list[Match]:
@@ -142,9 +143,9 @@ def _in_order(phrase: tuple[str, ...], start: int, have: dict[int, str], board: 
     return positions
 
 
-def _features(words: Sequence[str]) -> Counter[str]:
+def _features(of: Sequence[str]) -> Counter[str]:
     found: Counter[str] = Counter()
-    for word in words:
+    for word in of:
         found[word] += 1
         padded = f"^{word}$"
         for at in range(len(padded) - _GRAM + 1):

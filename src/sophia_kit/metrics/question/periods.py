@@ -18,7 +18,9 @@ _MONTHS: dict[Grain, int] = {"month": 1, "quarter": 3, "year": 12}
 _FROM = phrase(rf"(?:from|between) ({POINT}) (?:to|until|till|through|thru|up to|and) ({POINT})")
 _TO = phrase(rf"({POINT}) (?:to|until|till|through|thru) ({POINT})")
 _SINCE_START = phrase(rf"since (?:the )?(?:beginning|start) of (?:the )?(?:this |current )?(?P<u>{UNIT})")
-_SINCE = phrase(rf"since ({POINT})|from ({POINT}) (?:on|onward|onwards|to date|to now|until now)")
+_SINCE = phrase(
+    rf"since ({POINT})|from ({POINT}) (?:on|onward|onwards|to date|(?:to|until|till|through|up to) (?:now|today))"
+)
 _LAST = phrase(rf"(?:the )?(?:last|past|previous|prior|most recent|recent) (?P<n>\d+) (?:full |whole )?(?P<u>{UNIT})s?")
 _TO_DATE = phrase(
     rf"(?P<u>{UNIT}) to date|(?P<a>[ywqm])td|so far(?: (?:this|in the|the) (?P<v>{UNIT}))?|to date|until now"
@@ -106,13 +108,8 @@ def read_when(board: Board, now: Now) -> When:
         running = now.current(grain_of(named)) if named else None
         span = Span(running, running, to_date[0], "this") if running else None
         when = replace(when, to_date=True, span=span)
-    for pattern in (_FROM, _TO):
-        found = board.take_first(pattern) if when.span is None else None
-        if found is not None:
-            when = replace(when, span=_between(found[1], found[2], found[0], now))
-    found = board.take_first(_SINCE) if when.span is None else None
-    if found is not None:
-        when = replace(when, span=point(found[1] or found[2], now), since=True)
+    if when.span is None:
+        when = _range(board, when, now)
     when = _grains(board, when)
     for positions, match in list(board.find(_POINT)):
         if match[0] == "may" and board.tokens[max(positions.start - 1, 0)].word not in _BEFORE_MAY:
@@ -124,6 +121,22 @@ def read_when(board: Board, now: Now) -> When:
         if when.span is not None and not (when.to_date and when.span.first == span.first):
             return replace(when, twice=True)
         when = replace(when, span=span)
+    return when
+
+
+def _range(board: Board, when: When, now: Now) -> When:
+    """Take a range off the board; one whose ends don't go together stays, as two periods."""
+    for positions, match in board.find(_SINCE):
+        begin = point(match[1] or match[2], now)
+        if begin is not None:
+            board.take(positions)
+            return replace(when, span=begin, since=True)
+    for pattern in (_FROM, _TO):
+        for positions, match in board.find(pattern):
+            span = _between(match[1], match[2], match[0], now)
+            if span is not None:
+                board.take(positions)
+                return replace(when, span=span)
     return when
 
 

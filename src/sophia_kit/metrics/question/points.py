@@ -85,8 +85,9 @@ def _month_number(text: str) -> int:
 def _year(match: re.Match[str], now: Now, assumed: int | None) -> int | None:
     """The year that is said, or assumed; None when it has to be found."""
     groups = match.groupdict()
-    if groups.get("y"):
-        number = int(groups["y"])
+    said = groups.get("y") or groups.get("y2")
+    if said:
+        number = int(said)
         return number if number > 99 else 2000 + number
     if groups.get("rel"):
         this = _fiscal_year(now.current("year"))
@@ -216,6 +217,7 @@ _PATTERNS: tuple[tuple[str, Builder], ...] = (
     (rf"(?:the )?(?P<ord>last) quarter{_OF_YEAR}", _quarter),
     (rf"(?:h(?P<h>[12])|(?:the )?(?P<ord>first|second) half){_OF_YEAR}?", _half),
     (r"(?:the )?(?:fy|fiscal year|financial year|fiscal|calendar year|year) ?(?P<y>20\d\d|\d\d)", _whole_year),
+    (r"(?:the )?year end (?:of )?(?P<y>20\d\d)|(?P<y2>20\d\d) year end", _whole_year),
     (r"(?P<y>20\d\d)", _whole_year),
     (rf"(?:the )?(?P<u>{UNIT}) before last", lambda m, now, _: _shifted(m, now, grain_of(m["u"]), 2, "last")),
     (r"(?:the )?day before yesterday", lambda m, now, _: _shifted(m, now, "day", 2, "last")),

@@ -12,7 +12,7 @@ __all__ = ["Spelling"]
 _SHORTEST = 5
 """Words shorter than this are near too many others."""
 _LONG = 7
-"""From this length on, two slips are set right; below it one."""
+"""From this length on, two slips are set right; below it one, and no letter in place of another: `stage`, `stale`."""
 
 
 class Spelling:
@@ -46,7 +46,7 @@ class Spelling:
         for known in self._words:
             if known[0] == word[0] and abs(len(known) - len(word)) <= most:
                 distance = OSA.distance(word, known, score_cutoff=most)
-                if distance <= most:
+                if distance <= most and (most > 1 or len(known) != len(word) or sorted(known) == sorted(word)):
                     near[known] = distance
         if not near:
             return None
