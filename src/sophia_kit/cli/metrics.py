@@ -278,9 +278,9 @@ def print_explanation(out: Console, item: Explanation) -> None:
         ("Grains", ", ".join(item.grains)),
         ("Dimensions", ", ".join(item.dimensions) or "none"),
         ("Target", item.target or "none"),
-        ("Also called", ", ".join(item.synonyms)),
+        ("Also called", ", ".join(item.synonyms) or "nothing else"),
         ("File", item.file or "none"),
-        *(("Own", text) for text in item.own_definitions),
+        *(("Own", text) for text in item.own_definitions if text != f"{item.name} ({item.file})"),
         ("Digest", item.definition_digest),
     ):
         facts.add_row(label, Text(text))
