@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ACTIVE", "app"]
 
-ACTIVE = 12
+ACTIVE = 14
 """Exit status of a run after which something fires or can't be judged, and isn't silenced."""
 
 app = typer.Typer(no_args_is_help=True, help="Alert rules: judge them, see what fires, silence.")
@@ -47,6 +47,7 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 
 @app.command("run")
 def run_command(
+    metric: Annotated[str | None, typer.Argument(help="Only this metric's rules, e.g. payment_volume.")] = None,
     day: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day up to which to judge; default: today.")
     ] = None,
@@ -60,7 +61,7 @@ def run_command(
 ) -> None:
     """Judge every rule on the closed periods that it hasn't judged yet, and remember what comes of it.
 
-    Exits with 12 when something fires or can't be judged afterwards, and isn't silenced.
+    Exits with 14 when something fires or can't be judged afterwards, and isn't silenced.
     """
     import secrets
 
@@ -79,6 +80,7 @@ def run_command(
             clock,
             Calendar.of(settings.company),
             run_id=f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+            metric=metric,
             day=day.date() if day else None,
             since=since.date() if since else None,
             dry=dry_run,
@@ -232,9 +234,10 @@ def _title(out: Console, text: str, *, demo: bool) -> None:
 def _print_run(out: Console, run: AlertRun) -> None:
     _title(out, "Alerts", demo=run.demo)
     if not run.rules:
-        out.print("No metric has an alert rule. docs/alerts.md says how to write one.")
+        out.print("There is no alert rule. docs/alerts.md says how to write one.")
         return
-    out.print(f"{run.rules} rules, {run.periods} periods judged up to {run.day}", style="dim")
+    counted = f"{_count(run.rules, 'rule')}, {_count(run.periods, 'period')}"
+    out.print(f"{counted} judged up to {run.day}", style="dim")
     if run.events:
         out.print()
         _print_events(out, run.events)
@@ -242,6 +245,10 @@ def _print_run(out: Console, run: AlertRun) -> None:
         out.print(f"{failure.metric}.{failure.rule} was not judged.", style="bold red", markup=False)
     out.print()
     _print_active(out, run.active)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def _print_events(out: Console, events: Sequence[AlertEvent]) -> None:

@@ -7,7 +7,7 @@ import json
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sophia_kit.metrics.alerts.summary import check_summary
 from sophia_kit.metrics.value import Grain
@@ -73,19 +73,13 @@ class Rule(_Part):
     kind: str
     severity: Severity = "warning"
     renotify: Count | None = None
-    summary: Text | None = None
+    summary: Annotated[Text, AfterValidator(check_summary)] | None = None
 
     @property
     def judging_digest(self) -> str:
         """sha256 (hex) of what decides about good and bad. A series judged by another rule is begun anew."""
         fields = self.model_dump(mode="json", exclude={"severity", "renotify", "summary"}, by_alias=True)
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-
-    @model_validator(mode="after")
-    def _prose(self) -> Rule:
-        if self.summary is not None:
-            check_summary(self.summary)
-        return self
 
 
 class PeriodicRule(Rule):

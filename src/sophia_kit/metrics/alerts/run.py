@@ -85,6 +85,7 @@ def run_alerts(
     calendar: Calendar,
     *,
     run_id: str,
+    metric: str | None = None,
     day: date | None = None,
     since: date | None = None,
     dry: bool = False,
@@ -95,18 +96,21 @@ def run_alerts(
     a run after one that was killed, judge every period once. With `dry` nothing is written.
 
     Args:
+        metric: only this metric's rules.
         since: where a rule begins that was never judged; default: with as many periods as it needs to fire.
 
     Raises:
+        UnknownName: no such metric.
         InputError: `day` lies in the future.
     """
+    watched = [catalogue.get(metric)] if metric is not None else catalogue
     observer = Observer(warehouse, catalogue, calendar, clock, day)
     now = clock.now()
     kept: dict[tuple[str, str], list[AlertSeries]] = {}
     events: list[AlertEvent] = []
     failures: list[RuleFailure] = []
     rules = periods = 0
-    for definition in catalogue:
+    for definition in watched:
         for rule in definition.alerts:
             rules += 1
             prior = _prior(state, definition, rule)

@@ -20,8 +20,9 @@ _REFERENCE = re.compile(r"\{([^{}]*)\}")
 _OWN_NUMBER = re.compile(r"[\d%‰½⅓⅔¼¾]")
 
 
-def check_summary(text: str) -> None:
-    """
+def check_summary(text: str) -> str:
+    """The text, where it holds to what a summary may say.
+
     Raises:
         ValueError: an unknown reference, a stray brace, or a number of its own.
     """
@@ -33,6 +34,7 @@ def check_summary(text: str) -> None:
         raise ValueError("a brace that is no reference")
     if _OWN_NUMBER.search(prose):
         raise ValueError("a number of its own: say {threshold}, {value} or another reference")
+    return text
 
 
 def fill_summary(text: str, shown: Mapping[str, str]) -> str:
