@@ -9,6 +9,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
+from tests.reports.changes import arr_by_movements_and_segments, success_by_processor
 
 from sophia_kit.core.fact import Fact
 from sophia_kit.metrics import (
@@ -248,9 +249,10 @@ def build(*, demo: bool = True, segment: str | None = None) -> DailyBrief:
         company="Lattice & Larch <Rentals>", day=DAY, segment=segment, time_zone="America/Chicago", currency="USD",
         run_id="01JFH2R7T9", snapshot_id=SNAPSHOT, known_at=KNOWN_AT, written_at=KNOWN_AT, clock_frozen=demo, demo=demo,
     )  # fmt: skip
+    kpis = {spec[0]: kpi(spec) for spec in MONTHLY}
     return compose(
         header,
-        kpis=[kpi(spec) for spec in MONTHLY],
+        kpis=list(kpis.values()),
         day_kpis=[
             day_kpi("payment_volume", "Payment volume", "money", "USD", "1840211.40", "2011876.02"),
             day_kpi("payment_success_rate", "Payment success rate", "percent", "ratio", "0.9581", "0.9644"),
@@ -267,6 +269,10 @@ def build(*, demo: bool = True, segment: str | None = None) -> DailyBrief:
         gate=gate,
         quality=quality,
         texts={spec[0]: MetricText(f"What {spec[1]} means.", "sum(amount) where x = 1") for spec in MONTHLY},
+        changes=[
+            arr_by_movements_and_segments(kpis["arr"], HOSTILE),
+            success_by_processor(kpis["payment_success_rate"]),
+        ],
     )  # fmt: skip
 
 

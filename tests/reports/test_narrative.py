@@ -18,6 +18,12 @@ def test_it_says_what_the_facts_say(brief: DailyBrief) -> None:
         ("headline", "Annual recurring revenue stands at $14.1M, up 19.4 % on a year earlier."),
         (
             "point",
+            "ARR is up on Dec 2024 by $2.3M: New MRR × 12 +$1.9M, Expansion MRR × 12 +$0.7M and Churned MRR × 12 "
+            "-$0.3M. By segment, Mid-Market stands out with +$1.8M. Payment success rate is down on Nov 2025 by "
+            "0.14 pp.",
+        ),
+        (
+            "point",
             "In Dec 2025 monthly recurring revenue gained $22.8K from new customers and $9.0K from expansion, and lost "
             "$3.0K to contraction and $6.0K to churn. Net revenue retention is 105.2 %, up 4.0 pp on a year earlier.",
         ),
