@@ -5,7 +5,7 @@ Needs a SQL parser, which takes half a second to import; `sophia_kit.warehouse` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -128,18 +128,15 @@ class _Tracer:
     def everything(self, scope: Scope) -> set[Column]:
         """All columns that a scope and those in it read."""
         found: set[Column] = set()
-        for inner in scope.traverse():
-            for column in inner.columns:
-                source = _source(inner, column)
-                if isinstance(source, exp.Table):
-                    found.add((_name(source), column.name))
+        for column, inner in _owned(scope.traverse()):
+            source = _source(inner, column)
+            if isinstance(source, exp.Table):
+                found.add((_name(source), column.name))
         return found
 
     def _read(self, scope: Scope, part: exp.Expr) -> set[Column]:
         """What the columns in a part of a scope's query are made of; a query within the part counts whole."""
-        inner = {
-            id(column): child for sub in scope.subquery_scopes for child in sub.traverse() for column in child.columns
-        }
+        inner = {id(column): owner for sub in scope.subquery_scopes for column, owner in _owned(sub.traverse())}
         found: set[Column] = set()
         for column in part.find_all(exp.Column):
             scope_of = inner.get(id(column), scope)
@@ -157,14 +154,29 @@ def _query(scope: Scope) -> exp.Query:
     return tree
 
 
+def _owned(scopes: Iterable[Scope]) -> Iterator[tuple[exp.Column, Scope]]:
+    """Each column with the innermost scope that holds it. Inner scopes come first; outer ones list theirs too."""
+    seen: set[int] = set()
+    for scope in scopes:
+        for column in scope.columns:
+            if id(column) not in seen:
+                seen.add(id(column))
+                yield column, scope
+
+
 def _source(scope: Scope, column: exp.Column) -> exp.Table | Scope | None:
-    """Where a column comes from: what it is qualified with, else the source that has one of its name."""
+    """Where a column comes from: what it is qualified with, else a source that has one of its name, here or outside."""
     sources = {name: source for name, (_, source) in scope.selected_sources.items()}
     if column.table:
-        return sources.get(column.table)
-    if len(sources) == 1:
-        return next(iter(sources.values()))
-    return next((source for source in sources.values() if column.name in _outputs(source)), None)
+        found = sources.get(column.table)
+    else:
+        # The columns of raw tables aren't known here: one takes what no other source has.
+        has = [source for source in sources.values() if column.name in _outputs(source)]
+        open_ended = [source for source in sources.values() if not _outputs(source)]
+        found = next(iter([*has, *open_ended]), None)
+    if found is None and scope.parent is not None:
+        return _source(scope.parent, column)
+    return found
 
 
 def _outputs(source: exp.Table | Scope) -> Sequence[str]:
