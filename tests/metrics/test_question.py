@@ -242,6 +242,20 @@ def test_case_and_punctuation_change_nothing(interpreter: Interpreter, data: st.
     assert replace(loud, question="", notes=()) == replace(plain, question="", notes=())
 
 
+def test_a_part_of_a_period_is_compared_with_as_much_of_another(interpreter: Interpreter) -> None:
+    query = interpreter.interpret("failed payments so far this week vs last week").query
+    assert query is not None
+    assert (query.include_unfinished, query.compare) == (True, ("to_date",))
+
+
+def test_what_the_data_does_not_reach_is_declined_with_the_reason(demo_settings: Settings) -> None:
+    answer = ask("ARR in 2019", settings=demo_settings)
+    assert (answer.status, answer.result) == ("declined", None)
+    assert "its data begins on" in (answer.reason or "")
+    with pytest.raises(InputError, match="has not come yet"):
+        ask("ARR", day=date(2031, 1, 1), settings=demo_settings)
+
+
 def test_html_escapes_what_was_typed(interpreter: Interpreter) -> None:
     answer: Any = interpreter.interpret("nps of <b>acme</b>")
     assert "<b>acme" not in answer._repr_html_()

@@ -96,18 +96,11 @@ class Answer:
             )
             return f"<p><b>{escape(self.reason or '')}</b></p>" + (f"<ul>{listed}</ul>" if listed else "")
         assert self.result is not None
-        demo = " <b>DEMO DATA</b>" if any(value.demo for value in self.result.values) else ""
-        head = f"<p>{escape(self.understood)}{demo}</p>"
-        rows = "".join(f"<tr>{_cells(value)}</tr>" for value in self.result.values)
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"{head}<table>{rows}</table>{notes}<p><code>{escape(self.call or '')}</code></p>"
-
-
-def _cells(value: MetricValue) -> str:
-    texts = [value.period.label, *(member for _, member in value.members), value.display]
-    if value.unknown is not None:
-        texts.append(value.unknown.reason)
-    return "".join(f"<td>{escape(text)}</td>" for text in texts)
+        shown = self.result if self.change is None else self.change
+        said = [f"Understood: {self.understood}", *self.notes]
+        total = f"<p>All together: {escape(self.total.display)}</p>" if self.total is not None else ""
+        head = "".join(f"<p>{escape(text)}</p>" for text in said)
+        return f"{head}{shown._repr_html_()}{total}<p><code>{escape(self.call or '')}</code></p>"
 
 
 def command_of(query: MetricQuery) -> str:

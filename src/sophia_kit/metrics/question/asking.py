@@ -12,7 +12,7 @@ from sophia_kit.core.clock import company_day
 from sophia_kit.core.errors import InputError
 from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.catalogue import Catalogue
-from sophia_kit.metrics.change import explain_change
+from sophia_kit.metrics.change import ChangeExplanation, explain_change
 from sophia_kit.metrics.entry import current_engine, metric
 from sophia_kit.metrics.question.answer import Answer, Option
 from sophia_kit.metrics.question.board import Board
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sophia_kit.metrics.principal import Principal
     from sophia_kit.metrics.query import MetricQuery
     from sophia_kit.metrics.question.ranking import Top
-    from sophia_kit.metrics.value import MetricResult, MetricValue
+    from sophia_kit.metrics.value import MetricResult, MetricValue, Period
     from sophia_kit.warehouse import Engine
 
 __all__ = ["Interpreter", "ask"]
@@ -189,7 +189,7 @@ def ask(
         catalogue: default: the package's metrics and the project's own.
 
     Raises:
-        InputError: the question is empty or too long, or the day lies in the future or before the data begins.
+        InputError: the question is empty or too long, or the day lies in the future.
         AccessRefused: the principal may not see what is asked for.
         NoSnapshot: nothing was loaded yet.
     """
@@ -202,30 +202,45 @@ def ask(
     clock, calendar = settings.clock(), Calendar.of(settings.company)
     on = day or company_day(clock.now(), settings.company.time_zone)
     over = day_is_over(on, clock.now(), settings.company.time_zone)
+    if on > company_day(clock.now(), settings.company.time_zone):
+        raise InputError(f"{on} has not come yet.", hint="Ask on a day up to today.")
     answer = Interpreter(engine, catalogue, calendar, on, over=over, principal=principal).interpret(question)
     if answer.query is None:
         return answer
     if answer.why and principal is not None:
-        return replace(
-            answer, status="declined", query=None, reason="Changes aren't explained to those who see a part."
-        )
-    result = _evaluated(answer.query, known_at, principal, settings, warehouse, catalogue)
-    if answer.why:
-        change = explain_change(
-            answer.query.metric,
-            result.values[0].period,
-            answer.query.compare[0],
-            dimensions=answer.query.by or None,
-            filters=dict(answer.query.filters),
-            settings=settings,
-            warehouse=engine,
-            catalogue=catalogue,
-        )
-        return replace(answer, result=result, change=change)
-    if answer.top is None:
-        return replace(answer, result=result)
-    total = _evaluated(replace(answer.query, by=()), known_at, principal, settings, warehouse, catalogue).value
+        return _declined(answer, "A change isn't explained to those who may see a part of it only.")
+    try:
+        result = _evaluated(answer.query, known_at, principal, settings, warehouse, catalogue)
+        if answer.why:
+            change = _explained(answer.query, result.values[0].period, settings, engine, catalogue)
+            return replace(answer, result=result, change=change)
+        if answer.top is None:
+            return replace(answer, result=result)
+        whole = replace(answer.query, by=())
+        total = _evaluated(whole, known_at, principal, settings, warehouse, catalogue).value
+    except InputError as error:
+        # What was understood is a query that the data can't answer: before it begins, or of members without rows.
+        return _declined(answer, f"{error.message} {error.hint or ''}".strip())
     return replace(answer, result=_cut(result, answer.top), total=total)
+
+
+def _declined(answer: Answer, reason: str) -> Answer:
+    return replace(answer, status="declined", query=None, top=None, why=False, reason=reason)
+
+
+def _explained(
+    query: MetricQuery, period: Period, settings: Settings, engine: Engine, catalogue: Catalogue
+) -> ChangeExplanation:
+    return explain_change(
+        query.metric,
+        period,
+        query.compare[0],
+        dimensions=query.by or None,
+        filters=dict(query.filters),
+        settings=settings,
+        warehouse=engine,
+        catalogue=catalogue,
+    )
 
 
 def _evaluated(

@@ -34,6 +34,8 @@ _PERIOD = phrase(
     rf"(?P<short>mom|qoq|wow|dod)|(?P<u>{UNIT}) (?:over|on) (?P=u)"
     rf"|{_TO} (?:the )?(?:prior|previous|preceding) period|{_TO} (?:the )?(?:period|1) before"
     rf"|{_TO} (?:the )?(?P<before>day|week|month|quarter)s? (?:before|earlier|prior)"
+    rf"|{_TO} (?:the )?same (?:point|time|days?|part|stage) (?:of |in )?(?:the )?(?:last|prior|previous)"
+    r" (?P<same>day|week|month|quarter)"
 )
 _PLAN = phrase(
     rf"(?:{_TO}|to|from|on|above|below|behind|ahead of|under|over|of|versus the|miss|beat|hit|meet|and) {_TARGET}"

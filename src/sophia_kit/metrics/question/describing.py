@@ -19,7 +19,8 @@ _COMPARED = {
     "prior_year": "compared with the year before",
     "target": "against its target",
     "trailing_average": "compared with its trailing average",
-    "to_date": "compared with the same days of the period before",
+    "to_date": "compared with the same part of the period before",
+    "prior_year_to_date": "compared with the same part of it a year before",
 }
 _MANY = 6
 

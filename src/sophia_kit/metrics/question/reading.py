@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sophia_kit.metrics.evaluation import COMPARISONS
+from sophia_kit.metrics.comparison import COMPARISONS
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.question.accounting import Account, account, is_filler, listing, refusal
 from sophia_kit.metrics.question.board import Board, phrase
@@ -16,12 +16,12 @@ from sophia_kit.metrics.question.names import Match, Names
 from sophia_kit.metrics.question.periods import Asked, Problem, When, read_when, resolve
 from sophia_kit.metrics.question.points import Now
 from sophia_kit.metrics.question.ranking import Ranked, Top, read_ranking
+from sophia_kit.metrics.value import ComparisonKind
 
 if TYPE_CHECKING:
     from sophia_kit.metrics.catalogue import Catalogue
     from sophia_kit.metrics.definition import Definition
     from sophia_kit.metrics.question.members import Members
-    from sophia_kit.metrics.value import ComparisonKind
 
 __all__ = ["Reader", "Reading"]
 
@@ -29,6 +29,8 @@ _BREAK_DOWN = phrase(r"(?:break|broken|breaking|split)(?: \S+){0,4} (?:down|out|
 _WHY = phrase(
     r"why|what (?:explains|explained|drove|drives|is driving|is behind|led to|caused)|explain|how come|reasons? for"
 )
+_PART_OF: dict[ComparisonKind, ComparisonKind] = {"prior_period": "to_date", "prior_year": "prior_year_to_date"}
+"""A part of a period is compared with as much of another."""
 _EXPLAINED = ("prior_period", "prior_year", "target")
 
 
@@ -121,6 +123,8 @@ class Reader:
             assumed += [note] if note else []
             asked = resolve(when, definition.grains, self._now)
         timed = asked if isinstance(asked, Asked) else asked.instead[0] if asked.instead else Asked(None, None)
+        if timed.include_unfinished:
+            kinds = tuple(_PART_OF.get(kind, kind) for kind in kinds)
         problem = asked if isinstance(asked, Problem) else _problem(parts, kinds, timed)
         ranked, by = parts.ranked, parts.by
         if ranked is not None and ranked.dimension is not None and ranked.dimension not in by:
