@@ -12,7 +12,7 @@ from tests.metrics.asking import Asking
 from tests.metrics.conftest import Tiny
 
 from sophia_kit.core.clock import FrozenClock
-from sophia_kit.core.errors import AccessRefused, UnknownName
+from sophia_kit.core.errors import AccessRefused, InputError, UnknownName
 from sophia_kit.metrics import Calendar, Catalogue, MetricQuery, MetricResult, MetricValue, Principal, evaluate
 from sophia_kit.metrics.answers import Answer, Answers
 from sophia_kit.metrics.cells import Cell, Cells
@@ -86,6 +86,13 @@ def test_what_can_t_be_restricted_is_refused(
 ) -> None:
     with pytest.raises(AccessRefused, match=message):
         ask(larkfield, metric, principal=principal, **more)
+
+
+@pytest.mark.parametrize("attributes", [(("segment", "Enterprise"),), (("segment",),), [("segment", ("a",))], ("ab",)])
+def test_a_principal_of_another_form_is_none(attributes: Any) -> None:
+    """A text taken for its letters would be a restriction that nobody meant."""
+    with pytest.raises(InputError, match="pairs of a dimension"):
+        Principal("ann", attributes)
 
 
 def test_a_wrong_member_s_suggestions_are_of_those_that_may_be_seen(larkfield: Asking) -> None:

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from sophia_kit.core.errors import UnknownName
 from sophia_kit.metrics.calendar import Calendar, day_is_over, months_before, year_before
 from sophia_kit.metrics.catalogue import Catalogue
+from sophia_kit.metrics.cell import Cell, Cells, Members, cell_of, key_of, window_cell
 from sophia_kit.metrics.compile import Compiled, Shape, compile_members
 from sophia_kit.metrics.definition import (
     CohortDefinition,
@@ -22,7 +23,6 @@ from sophia_kit.metrics.definition import (
     FlowDefinition,
     Input,
     PointInTimeDefinition,
-    RatioDefinition,
     RowsDefinition,
 )
 from sophia_kit.metrics.dialects import dialect_of
@@ -43,47 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["RATES_TABLE", "Cell", "Cells", "Members", "Reader", "tables_of"]
 
 RATES_TABLE = "fx_rates"
-_NAMED_RATES = 3
-
-Members = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A number or the reason why there is none, and how many rows it stands on.
-
-    Attributes:
-        numerator, denominator: what a ratio or a cohort divides, also where there is nothing to divide by; None for
-            other kinds, and where an amount can't be converted.
-    """
-
-    value: Fraction | None
-    unknown: Unknown | None
-    rows: int = 0
-    numerator: Fraction | None = None
-    denominator: Fraction | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """A metric's numbers by period and members.
-
-    `absent` is what a period answers for members that have no rows in it.
-    """
-
-    found: Mapping[tuple[Period, Members], Cell]
-    absent: Mapping[Period, Cell]
-
-    def at(self, period: Period, members: Members) -> Cell:
-        cell = self.found.get((period, members))
-        return self.absent[period] if cell is None else cell
-
-    def joined(self, others: Cells) -> Cells:
-        """These and the others, which are of other periods."""
-        return Cells({**self.found, **others.found}, {**self.absent, **others.absent})
-
-    def members(self) -> set[Members]:
-        return {members for _, members in self.found}
 
 
 @dataclass(slots=True)
@@ -196,13 +155,13 @@ class Reader:
         if any(row["missing_rates"] for row in rows):
             named = self._catalogue.compile(definition, replace(shape, named=True), self.warehouse.dialect)
             named_rows = self.run(named.sql, params)
-            lacking = {_key(row, by): self._dialect.read_texts(row["missing_rates"]) for row in named_rows}
+            lacking = {key_of(row, by): self._dialect.read_texts(row["missing_rates"]) for row in named_rows}
         by_start = {period.start: period for period in asked}
         found: dict[tuple[Period, Members], Cell] = {}
         for row in rows:
             if row["row_count"]:
-                start, members = _key(row, by)
-                found[by_start[start], members] = _cell(definition, row, lacking.get((start, members), []))
+                start, members = key_of(row, by)
+                found[by_start[start], members] = cell_of(definition, row, lacking.get((start, members), []))
         if asked_for and not found:
             self._check_members(definition, asked_for)
         return Cells(found, absent)
@@ -264,8 +223,8 @@ class Reader:
         every = sorted({month for window in months.values() for month in window}, key=lambda month: month.start)
         cells = self.cells(definition, by, filters, every)
         keys = cells.members()
-        found = {(p, key): _window(definition, item, cells, months[p], key) for p in periods for key in keys}
-        return Cells(found, {p: _window(definition, item, cells, months[p], ()) for p in periods})
+        found = {(p, key): window_cell(definition, item, cells, months[p], key) for p in periods for key in keys}
+        return Cells(found, {p: window_cell(definition, item, cells, months[p], ()) for p in periods})
 
     def _unanswerable(self, definition: RowsDefinition, compiled: Compiled, period: Period) -> Unknown | None:
         needed = [table for table in self.tables(compiled.views) if table != RATES_TABLE]
@@ -376,42 +335,3 @@ class Reader:
             for member in members:
                 if member not in known:
                     raise UnknownName(dimension, member, known)
-
-
-def _key(row: Mapping[str, Any], by: Members) -> tuple[date, Members]:
-    return row["period_start"], tuple(row[f"dim_{index}"] for index in range(len(by)))
-
-
-def _cell(definition: RowsDefinition, row: Mapping[str, Any], lacking: Sequence[str]) -> Cell:
-    rows = int(row["row_count"])
-    if row["missing_rates"]:
-        return Cell(None, _missing_rate(sorted(set(lacking))), rows)
-    value = row["value"]
-    if isinstance(definition, RatioDefinition | CohortDefinition):
-        above, below = Fraction(value or 0), Fraction(row["denominator"] or 0)
-        if not below:
-            why = Unknown("no_rows", f"{definition.label} has nothing to divide by.")
-            return Cell(None, why, rows, above, below)
-        return Cell(above / below, None, rows, above, below)
-    if value is None:
-        return Cell(None, Unknown("no_rows", f"None of the rows carries what {definition.label} adds up."), rows)
-    return Cell(Fraction(value), None, rows)
-
-
-def _missing_rate(texts: Sequence[str]) -> Unknown:
-    more = f" and {len(texts) - _NAMED_RATES} more" if len(texts) > _NAMED_RATES else ""
-    return Unknown(
-        "missing_rate",
-        f"No exchange rate for {', '.join(texts[:_NAMED_RATES])}{more}, nor for the five days before.",
-    )
-
-
-def _window(definition: Definition, item: Input, cells: Cells, months: Sequence[Period], key: Members) -> Cell:
-    total, rows = Fraction(0), 0
-    for month in months:
-        cell = cells.at(month, key)
-        if cell.value is None or not cell.rows:
-            why = f": {cell.unknown.reason}" if cell.unknown else ", which has no rows."
-            return Cell(None, Unknown("missing_month", f"{definition.label} is unknown for {month.label}{why}"))
-        total, rows = total + cell.value, rows + cell.rows
-    return Cell(total / len(months) if item.combine == "average" else total, None, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sophia_kit.core.errors import AccessRefused
+from sophia_kit.core.errors import AccessRefused, InputError
 
 if TYPE_CHECKING:
     from sophia_kit.metrics.definition import Definition
@@ -25,10 +25,21 @@ class Principal:
     Attributes:
         name: as logs and caches know it.
         attributes: pairs of a dimension and the members permitted.
+
+    Raises:
+        InputError: the attributes are of another form.
     """
 
     name: str
     attributes: Filters = ()
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.attributes, tuple) and all(isinstance(item, tuple) for item in self.attributes)
+        if not whole or not all(len(item) == 2 and isinstance(item[1], tuple) for item in self.attributes):
+            raise InputError(
+                f"What {self.name} may see isn't told by pairs of a dimension and a tuple of members.",
+                hint='Say e.g. (("segment", ("Enterprise",)),).',
+            )
 
 
 def permitted(principal: Principal | None, definition: Definition, filters: Filters) -> Filters:

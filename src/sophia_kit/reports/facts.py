@@ -16,7 +16,7 @@ from typing import Any
 
 from sophia_kit.core.fact import Direction, Fact
 from sophia_kit.metrics.format import display_change, display_relative, display_value
-from sophia_kit.metrics.value import Comparison, Freshness, MetricValue
+from sophia_kit.metrics.value import Comparison, ComparisonKind, Freshness, MetricValue
 
 __all__ = ["Explanation", "Facts", "Line", "anchor", "facts_of", "slug"]
 
@@ -120,7 +120,14 @@ def facts_of(value: MetricValue, name: str) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-_AGAINST = {"prior_period": "the period before", "prior_year": "a year earlier", "target": "target"}
+_AGAINST: dict[ComparisonKind, str] = {
+    "prior_period": "the period before",
+    "prior_year": "a year earlier",
+    "trailing_average": "the average of the periods before",
+    "to_date": "the same part of the period before",
+    "prior_year_to_date": "the same part a year earlier",
+    "target": "target",
+}
 
 
 def _comparison_lines(value: MetricValue, item: Comparison, name: str) -> list[Line]:
