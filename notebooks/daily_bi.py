@@ -25,8 +25,8 @@ def _():
 
 @app.cell
 def _(escape, mo, reports, sk):
-    # `marimo run` and `marimo edit` name the notebook as the program, too.
-    script = reports.started_as_script(__file__) and not mo.running_in_notebook()
+    # `marimo run` and `marimo edit` name the notebook as the program, too; in Jupyter it has no file.
+    script = reports.started_as_script(globals().get("__file__", "")) and not mo.running_in_notebook()
 
     def attempt(work):
         """Do it. A user's mistake ends a script with one message, shows itself in an app, and is raised elsewhere."""
