@@ -24,6 +24,7 @@ from sophia_kit.metrics.definition import (
 )
 from sophia_kit.metrics.principal import Filters, Principal, permitted
 from sophia_kit.metrics.quality import marks, results_on
+from sophia_kit.metrics.format import display_value
 from sophia_kit.metrics.value import Freshness, Grain, QualityMark
 from sophia_kit.warehouse import Dialect
 
@@ -231,7 +232,9 @@ def _target(definition: Definition) -> str | None:
         return (
             f"the plan of {target.plan}, {'summed over the months' if target.combine == 'sum' else 'of the last month'}"
         )
-    return f"{target.value:,} {target.unit or definition.unit}"
+    if target.unit is None:
+        return display_value(target.value, definition.format, definition.unit)
+    return f"{target.value:,} {target.unit}"
 
 
 def _states(warehouse: Engine, names: tuple[str, ...], clock: Clock) -> tuple[TableState, ...]:
