@@ -22,9 +22,9 @@ from sophia_kit.metrics.definition import (
     RowsDefinition,
     SimpleDefinition,
 )
+from sophia_kit.metrics.format import display_value
 from sophia_kit.metrics.principal import Filters, Principal, permitted
 from sophia_kit.metrics.quality import marks, results_on
-from sophia_kit.metrics.format import display_value
 from sophia_kit.metrics.value import Freshness, Grain, QualityMark
 from sophia_kit.warehouse import Dialect
 
