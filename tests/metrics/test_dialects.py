@@ -139,6 +139,16 @@ def test_no_statement_for_snowflake_holds_what_it_lacks(name: str) -> None:
     assert set(re.findall(r"\$(\w+)", duckdb.sql)) == duckdb.parameters
 
 
+def test_a_statement_is_compiled_once_for_a_definition_and_anew_for_a_variation_of_it() -> None:
+    assert isinstance(TAKINGS, SimpleDefinition)
+    first = SHOPS.compile(TAKINGS, Shape())
+    other = SHOPS.compile(TAKINGS.model_copy(update={"expression": "2 * sum(amount)"}), Shape())
+    assert first.sql != other.sql
+    again = SHOPS.compile(TAKINGS, Shape())
+    assert again == first
+    assert SHOPS.compile(TAKINGS, Shape()) is again
+
+
 def test_a_literal_that_looks_like_a_parameter_is_none() -> None:
     assert isinstance(TAKINGS, SimpleDefinition)
     odd = TAKINGS.model_copy(update={"filter": "buyer = '$currency'"})

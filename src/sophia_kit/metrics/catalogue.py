@@ -40,7 +40,7 @@ class Catalogue:
         self._sources = dict(sources or {})
         self._definitions = {definition.name: definition for definition in definitions}
         self._origins = dict(origins or {})
-        self._compiled: dict[tuple[str, Shape, Dialect], Compiled] = {}
+        self._compiled: dict[tuple[str, Shape, Dialect], tuple[RowsDefinition, Compiled]] = {}
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Catalogue:
@@ -131,12 +131,15 @@ class Catalogue:
     def compile(self, definition: RowsDefinition, shape: Shape, dialect: Dialect = "duckdb") -> Compiled:
         """The statement for `definition`, compiled once for each shape and dialect."""
         key = (definition.name, shape, dialect)
-        found = self._compiled.get(key)
-        if found is None:
-            if len(self._compiled) >= _KEPT_COMPILED:
-                self._compiled.clear()
-            found = self._compiled[key] = compile_metric(definition, shape, dialect, self.schema)
-        return found
+        kept = self._compiled.get(key)
+        # A variation of a definition may bear its name.
+        if kept is not None and kept[0] is definition:
+            return kept[1]
+        if len(self._compiled) >= _KEPT_COMPILED:
+            self._compiled.clear()
+        compiled = compile_metric(definition, shape, dialect, self.schema)
+        self._compiled[key] = definition, compiled
+        return compiled
 
     def rows_below(self, definition: Definition) -> tuple[RowsDefinition, ...]:
         """The definitions over rows that `definition` stands on; itself when it is one."""
