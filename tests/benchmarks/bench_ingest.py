@@ -81,7 +81,7 @@ def load(store: SnapshotStore, contract: Contract, source: Prepared) -> float:
     """Seconds to load everything and publish the snapshot."""
     begun = time.perf_counter()
     with store.draft(NOW) as draft, ThreadPoolExecutor(1) as typing, ThreadPoolExecutor(1) as writing:
-        prepare_raw(draft.connection, contract, "UTC")
+        prepare_raw(draft.connection, contract, "America/Chicago")
         work = TableLoad(
             draft.connection,
             contract,
@@ -105,7 +105,7 @@ def naive(path: Path, contract: Contract, records: list[dict[str, Any]]) -> floa
     begun = time.perf_counter()
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE SCHEMA raw")
-        prepare_raw(connection, contract)
+        prepare_raw(connection, contract, "America/Chicago")
         fields = [column.field for column in contract.columns]
         names = ", ".join(column.name for column in contract.columns)
         marks = ", ".join("?" for _ in fields)
