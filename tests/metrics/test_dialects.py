@@ -15,6 +15,7 @@ from sophia_kit.metrics.definition import CohortDefinition, RowsDefinition, Simp
 from sophia_kit.metrics.dialects import dialect_of
 from sophia_kit.metrics.expression import ExpressionError, adds_up, parse_aggregate
 from sophia_kit.metrics.statement import Parts
+from sophia_kit.warehouse import Dialect
 
 CATALOGUE = Catalogue.load()
 TAKINGS = SHOPS.get("takings")
@@ -69,8 +70,9 @@ TABLE = [
 @pytest.mark.parametrize(("text", "duckdb", "snowflake"), TABLE)
 def test_an_expression_is_written_for_each_dialect(text: str, duckdb: str, snowflake: str) -> None:
     assert isinstance(TAKINGS, RowsDefinition)
-    for name, expected in (("duckdb", duckdb), ("snowflake", snowflake)):
-        parts = Parts(TAKINGS, Shape(), dialect_of(name), SCHEMA)  # type: ignore[arg-type]
+    written: dict[Dialect, str] = {"duckdb": duckdb, "snowflake": snowflake}
+    for name, expected in written.items():
+        parts = Parts(TAKINGS, Shape(), dialect_of(name), SCHEMA)
         assert parts.aggregate(text) == expected
 
 
@@ -78,8 +80,9 @@ def test_an_expression_s_tree_is_the_same_after_it_was_written() -> None:
     """It is parsed once and kept: writing it for one dialect must not change it for the other."""
     text = "sum(amount) FILTER (WHERE buyer = 'ann') / count(*)"
     before = repr(parse_aggregate(text, SCHEMA.columns("sales")))
-    for name in ("snowflake", "duckdb", "snowflake"):
-        Parts(TAKINGS, Shape(), dialect_of(name), SCHEMA).aggregate(text)  # type: ignore[arg-type]
+    dialects: list[Dialect] = ["snowflake", "duckdb", "snowflake"]
+    for name in dialects:
+        Parts(TAKINGS, Shape(), dialect_of(name), SCHEMA).aggregate(text)
     assert repr(parse_aggregate(text, SCHEMA.columns("sales"))) == before
 
 
