@@ -183,17 +183,15 @@ def try_command(
     Exits with 1 when one fails.
     """
     from sophia_kit.metrics import Calendar, Catalogue
+    from sophia_kit.metrics.entry import current_engine
     from sophia_kit.metrics.trial import trials
-    from sophia_kit.warehouse import SnapshotStore, Warehouse
 
     settings = open_settings(demo)
     catalogue = Catalogue.load(settings.metrics_folder)
     chosen = list(names or [item.name for item in catalogue])
     if own:
         chosen = [name for name in chosen if _own(catalogue, catalogue.get(name))]
-    snapshot = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots).current()
-    with Warehouse.open(snapshot, settings) as warehouse:
-        found = list(trials(catalogue, chosen, warehouse, settings.clock(), Calendar.of(settings.company)))
+    found = list(trials(catalogue, chosen, current_engine(settings), settings.clock(), Calendar.of(settings.company)))
     if format is Format.json:
         print_json(found)
     else:

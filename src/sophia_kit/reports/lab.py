@@ -169,8 +169,15 @@ def lab_day(params: LabParameters, settings: Settings) -> date:
 
 
 def ask_draft(draft: Draft, name: str, settings: Settings, *, day: date, by: str | None = None) -> Answer:
-    """Thirteen periods of a metric of the draft, on the project's snapshot."""
-    return _answer(draft, name, settings, day, by, None)
+    """Thirteen periods of a metric of the draft, on the project's current snapshot in DuckDB."""
+    from sophia_kit.warehouse import SnapshotStore, Warehouse
+
+    try:
+        snapshot = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots).current()
+    except SophiaError as error:
+        return Answer(None, _told(error))
+    with Warehouse.open(snapshot, settings) as warehouse:
+        return _answer(draft, name, settings, day, by, warehouse)
 
 
 def answer_on_snowflake(draft: Draft, name: str, settings: Settings, *, day: date, by: str | None = None) -> Answer:
@@ -187,7 +194,7 @@ def answer_on_snowflake(draft: Draft, name: str, settings: Settings, *, day: dat
         return _answer(draft, name, settings, day, by, warehouse)
 
 
-def _answer(draft: Draft, name: str, settings: Settings, day: date, by: str | None, engine: Engine | None) -> Answer:
+def _answer(draft: Draft, name: str, settings: Settings, day: date, by: str | None, engine: Engine) -> Answer:
     assert draft.catalogue is not None
     try:
         result = metric(
