@@ -151,3 +151,9 @@ def test_a_thin_period_is_passed_over() -> None:
     series, transitions = advance(given_rule, fresh(given_rule), [seen(0, BAD), thin, seen(2, BAD)], NOW)
     assert [word(item) for item in transitions] == ["pending", "firing"]
     assert series.status == "firing"
+
+
+def test_a_value_that_stands_on_doubtful_data_says_so() -> None:
+    doubtful = replace(seen(0, BAD), doubts=("amounts are negative",))
+    _, (firing,) = advance(rule(), fresh(rule()), [doubtful], NOW)
+    assert firing.summary.endswith("the limit is 10 (its data failed a check: amounts are negative)")

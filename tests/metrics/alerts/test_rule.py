@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from tests.conftest import REPOSITORY
 from tests.metrics.alerts.till import LOW, catalogue
 
 from sophia_kit.core.errors import DefinitionError, InputError
 from sophia_kit.metrics import Catalogue
-from sophia_kit.metrics.alerts import DeviationRule, ThresholdRule
+from sophia_kit.metrics.alerts import ChangeRule, DeviationRule, FreshnessRule, ThresholdRule
+from sophia_kit.metrics.alerts.rule import DeviationRecovery, Recovery, Season, Severity
 from sophia_kit.metrics.alerts.silence import find_rule
 from sophia_kit.metrics.alerts.summary import DEFAULTS, check_summary
+from sophia_kit.state import AlertEventKind
 
 GOOD = """\
 metrics:
@@ -84,6 +88,7 @@ def test_rules_stand_in_the_definition(tmp_path: Path) -> None:
         ("percent: 25", "percent: 25\n        season: month_of_year", 29, "a day has no season month_of_year", "known"),
         ("percent: 25", "percent: 25\n        recovery: {percent: 30}", 29, "wider than the rule's own", ""),
         ("percent: 25", "percent: 25\n        minimum_denominator: 9", 33, "opened is no ratio", "Leave"),
+        ("percent: 25", "percent: 25\n        history: 9", 29, "history is less than two seasons, which is 14", ""),
         ("name: odd", "name: many", 29, "'many' is defined twice", "own name"),
         ("above: 100", "above: 100\n        unit: USD", 25, "opened is no money", "Leave"),
     ],
@@ -118,11 +123,21 @@ def test_what_only_changes_the_telling_does_not_begin_a_series_anew() -> None:
 
 
 def test_every_summary_that_is_given_by_default_holds_to_the_rules_for_summaries() -> None:
-    for text in DEFAULTS.values():
-        check_summary(text)
-    for text in ("{value", "value}", "half {value} of 3", "20 %", "{other}"):
+    for kind, text in DEFAULTS.items():
+        check_summary(text, kind)
+    for text in ("{value", "value}", "half {value} of 3", "20 %", "{other}", "{as_of}"):
         with pytest.raises(ValueError, match=r"brace|number|reference"):
-            check_summary(text)
+            check_summary(text, "deviation")
+
+
+def test_every_key_kind_and_reason_is_documented() -> None:
+    page = (REPOSITORY / "docs" / "alerts.md").read_text(encoding="utf-8")
+    models = (ThresholdRule, ChangeRule, DeviationRule, FreshnessRule, Recovery, DeviationRecovery)
+    keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    named = keys | {*DEFAULTS, *get_args(Season), *get_args(Severity), *get_args(AlertEventKind), "not_enough_history"}
+    assert {name for name in named if f"`{name}`" not in page} == set()
+    rules = {f"{item.name}.{rule.name}" for item in Catalogue.load() for rule in item.alerts}
+    assert rules == set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.M))
 
 
 def test_a_rule_is_found_by_its_name_or_with_its_metric(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sophia_kit.metrics.alerts.observation import ordinal
-from sophia_kit.metrics.alerts.rule import DeviationRule, Season
+from sophia_kit.metrics.alerts.rule import FEWEST_PERIODS, SEASON_LENGTHS, DeviationRule, Season
 from sophia_kit.metrics.value import Period
 
 if TYPE_CHECKING:
@@ -24,15 +24,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Positions = NDArray[np.int64]
 
-__all__ = ["Baseline", "Expectation", "baseline_of", "season_length"]
+__all__ = ["Baseline", "Expectation", "baseline_of"]
 
-_LENGTHS: dict[Season, int] = {
-    "day_of_week": 7,
-    "day_of_month": 31,
-    "week_of_year": 52,
-    "month_of_year": 12,
-    "quarter_of_year": 4,
-}
 _HISTORY: dict[Season, int] = {
     "day_of_week": 16 * 7,
     "day_of_month": 365,
@@ -40,16 +33,10 @@ _HISTORY: dict[Season, int] = {
     "month_of_year": 5 * 12,
     "quarter_of_year": 10 * 4,
 }
-_FEWEST = 8
 _OUTLYING = 3.0  # robust standard deviations
 _CLEANINGS = 3
 _NORMAL = 1.4826  # median absolute deviation to standard deviation, for a normal distribution
 _TREND_JUMP, _LOW_PASS_JUMP = 8, 5  # loess at every so many points, straight lines between: a third of the time
-
-
-def season_length(season: Season) -> int:
-    """Positions of a season: 7 days of a week, 31 of a month, 52 weeks, 12 months, 4 quarters."""
-    return _LENGTHS[season]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +67,34 @@ class Baseline:
     history: int
     needed: int
 
+    def look_back(self, known: Sequence[tuple[Period, float]], period: Period) -> list[tuple[Period, float]]:
+        """Those of the known periods that the baseline of `period` is made of."""
+        last = ordinal(period)
+        return [(each, number) for each, number in known if last - self.history <= ordinal(each) < last]
+
     def expect(
-        self, past: Sequence[tuple[Period, float]], period: Period, value: float, *, multiplicative: bool
+        self, known: Sequence[tuple[Period, float]], period: Period, value: float, *, multiplicative: bool
     ) -> Expectation | None:
         """`value` of `period` set against its past; None when too little of the past is known.
 
-        `past` holds the known periods before `period`, in order. `multiplicative` takes logarithms, where no value
-        is zero or less: growth and season are then shares of the level.
+        `known` holds the known periods in order; those from `period` on are not looked at. `multiplicative` takes
+        logarithms, where no value is zero or less: growth and season are then shares of the level.
         """
         import numpy as np
 
-        first = ordinal(period) - self.history
-        known = [(each, number) for each, number in past if first <= ordinal(each) < ordinal(period)]
-        if len(known) < self.needed:
+        past = self.look_back(known, period)
+        if len(past) < self.needed:
             return None
-        numbers = np.array([number for _, number in known], dtype=np.float64)
+        numbers = np.array([number for _, number in past], dtype=np.float64)
         logarithms = multiplicative and value > 0 and bool((numbers > 0).all())
         level = np.log(numbers) if logarithms else numbers
         judged = float(np.log(value)) if logarithms else value
-        periods = [each for each, _ in known]
+        periods = [each for each, _ in past]
         fits: list[_Fit] = []
         for season in self.seasons:
             # Seasons are taken off one after the other; the trend is that of the last.
             positions, target = _positions(periods, period, season)
-            fits.append(_fit(level, positions, target, _LENGTHS[season]))
+            fits.append(_fit(level, positions, target, SEASON_LENGTHS[season]))
             level = level - fits[-1].season
         expected = sum(fit.season_at_target for fit in fits) + float(fits[-1].trend[-1])
         left = level - fits[-1].trend
@@ -116,9 +107,9 @@ class Baseline:
 
 def baseline_of(rule: DeviationRule) -> Baseline:
     """The baseline of a rule, with what it leaves open filled in."""
-    longest = max(rule.seasons, key=lambda season: _LENGTHS[season])
+    longest = max(rule.seasons, key=lambda season: SEASON_LENGTHS[season])
     history = rule.history or _HISTORY[longest]
-    return Baseline(rule.seasons, history, rule.minimum_history or max(_FEWEST, 2 * _LENGTHS[longest]))
+    return Baseline(rule.seasons, history, rule.minimum_history or max(FEWEST_PERIODS, 2 * SEASON_LENGTHS[longest]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,8 @@ class _Track:
         """The period is bad, good, between the two, or too thin to tell."""
         series = self.series
         text = fill_summary(self.rule.summary or DEFAULTS[self.rule.kind], dict(seen.shown))
+        if seen.doubts:
+            text += f" (its data failed a check: {'; '.join(seen.doubts)})"
         if series.unknown_code is not None:
             quiet = series.unknown_notified_on is None
             self._tell("unknown", "recovered", seen, f"{_label(seen)} is known again", quiet=quiet)

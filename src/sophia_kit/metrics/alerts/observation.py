@@ -24,7 +24,7 @@ class Reason:
     """Why a period can't be judged: one of a metric's codes of unknown, or one of these:
 
     `not_enough_history` too few known periods for a baseline; `no_base` a change from zero has no percentage;
-    `other_currency` the limit is in another currency than the company's; `gone` the member is no longer known.
+    `other_currency` the limit is in another currency than the company's.
     """
 
     code: str
@@ -43,6 +43,7 @@ class Observation:
         robust_sd: the same in robust standard deviations.
         thin: whether it stands on too little to be judged: neither bad nor good, nor unknown.
         stale: for a freshness rule, whether the data is too old.
+        doubts: checks that the data failed on which the value stands, one sentence each.
         unknown: why there is nothing to judge; None when there is.
         final: whether the period is over for good; false while its data is still to be loaded.
     """
@@ -57,6 +58,7 @@ class Observation:
     robust_sd: Decimal | None = None
     thin: bool = False
     stale: bool = False
+    doubts: tuple[str, ...] = ()
     unknown: Reason | None = None
     final: bool = True
     snapshot_id: str | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sophia_kit.core.clock import Clock, company_day
 from sophia_kit.core.errors import InputError, UnknownName
 from sophia_kit.metrics.alerts.baseline import Baseline, baseline_of
-from sophia_kit.metrics.alerts.observation import Members, Observation, Reason, ordinal
+from sophia_kit.metrics.alerts.observation import Members, Observation, Reason
 from sophia_kit.metrics.alerts.rule import ChangeRule, DeviationRule, FreshnessRule, PeriodicRule, ThresholdRule
 from sophia_kit.metrics.alerts.wording import wording
 from sophia_kit.metrics.calendar import Calendar, day_is_over
@@ -201,11 +201,12 @@ class Observer:
                 hint=f"An alert takes up to {_MOST_MEMBERS}: split it by less, or restrict it with where.",
             )
         thin = self._thin(definition, rule, chunk, members)
+        known = _known(values) if baseline else {}
         return {
             key: [
                 replace(self._bare(definition, rule, period, key), thin=True)
                 if (key, period) in thin
-                else self._seen(definition, rule, values, key, period, baseline)
+                else self._seen(definition, rule, key, values[key, period], baseline, known.get(key, ()))
                 for period in chunk
             ]
             for key in members
@@ -269,17 +270,18 @@ class Observer:
         self,
         definition: Definition,
         rule: PeriodicRule,
-        values: Values,
         members: Members,
-        period: Period,
+        value: MetricValue,
         baseline: Baseline | None,
+        known: Sequence[tuple[Period, float]],
     ) -> Observation:
-        value = values[members, period]
+        period = value.period
         bare = self._bare(definition, rule, period, members)
         if value.value is None:
             assert value.unknown is not None
             return replace(bare, unknown=Reason(value.unknown.code, value.unknown.reason))
-        measured = replace(bare, value=value.value)
+        doubts = tuple(mark.text for mark in value.quality if mark.status == "failed")
+        measured = replace(bare, value=value.value, doubts=doubts)
         if isinstance(rule, ThresholdRule) and rule.unit is not None and rule.unit != value.unit:
             text = f"the limit is in {rule.unit}, and the company reports in {value.unit}."
             return replace(measured, unknown=Reason("other_currency", text))
@@ -287,7 +289,7 @@ class Observer:
             measured = _changed(rule, measured, value)
         elif isinstance(rule, DeviationRule):
             assert baseline is not None
-            measured = _deviating(rule, definition, measured, values, baseline)
+            measured = _deviating(rule, definition, measured, baseline, known)
         if measured.unknown is not None:
             return measured
         shown = wording(
@@ -295,6 +297,15 @@ class Observer:
             value=measured.value, expected=measured.expected, percent=measured.percent,
         )  # fmt: skip
         return replace(measured, shown=shown)
+
+
+def _known(values: Values) -> dict[Members, list[tuple[Period, float]]]:
+    """The known values of each series, oldest first."""
+    found: dict[Members, list[tuple[Period, float]]] = {}
+    for (members, period), value in sorted(values.items(), key=lambda item: item[0][1].start):
+        if value.value is not None:
+            found.setdefault(members, []).append((period, float(value.value)))
+    return found
 
 
 def _changed(rule: ChangeRule, seen: Observation, value: MetricValue) -> Observation:
@@ -308,22 +319,17 @@ def _changed(rule: ChangeRule, seen: Observation, value: MetricValue) -> Observa
 
 
 def _deviating(
-    rule: DeviationRule, definition: Definition, seen: Observation, values: Values, baseline: Baseline
+    rule: DeviationRule,
+    definition: Definition,
+    seen: Observation,
+    baseline: Baseline,
+    known: Sequence[tuple[Period, float]],
 ) -> Observation:
-    past = sorted(
-        (
-            (period, float(value.value))
-            for (members, period), value in values.items()
-            if members == seen.members and value.value is not None and period.start < seen.period.start
-        ),
-        key=lambda pair: pair[0].start,
-    )
     assert seen.value is not None
-    found = baseline.expect(past, seen.period, float(seen.value), multiplicative=definition.unit not in _SHARES)
+    found = baseline.expect(known, seen.period, float(seen.value), multiplicative=definition.unit not in _SHARES)
     if found is None:
-        first = ordinal(seen.period) - baseline.history
-        known = sum(ordinal(period) >= first for period, _ in past)
-        text = f"its baseline needs {baseline.needed} known periods, and there are {known}."
+        count = len(baseline.look_back(known, seen.period))
+        text = f"its baseline needs {baseline.needed} known periods, and there are {count}."
         return replace(seen, unknown=Reason("not_enough_history", text))
     if found.percent is None and rule.percent is not None:
         return replace(seen, unknown=Reason("no_base", "nothing was expected, and from zero there is no percentage."))

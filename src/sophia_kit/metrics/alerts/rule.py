@@ -7,12 +7,14 @@ import json
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from sophia_kit.metrics.alerts.summary import check_summary
 from sophia_kit.metrics.value import Grain
 
 __all__ = [
+    "FEWEST_PERIODS",
+    "SEASON_LENGTHS",
     "AlertRule",
     "ChangeRule",
     "DeviationRecovery",
@@ -73,7 +75,14 @@ class Rule(_Part):
     kind: str
     severity: Severity = "warning"
     renotify: Count | None = None
-    summary: Annotated[Text, AfterValidator(check_summary)] | None = None
+    summary: Text | None = None
+
+    @field_validator("summary")
+    @classmethod
+    def _prose(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text is not None and "kind" in info.data:
+            check_summary(text, info.data["kind"])
+        return text
 
     @property
     def judging_digest(self) -> str:
@@ -143,6 +152,18 @@ class ChangeRule(_Limited):
     versus: Literal["prior_period", "prior_year"]
 
 
+SEASON_LENGTHS: dict[Season, int] = {
+    "day_of_week": 7,
+    "day_of_month": 31,
+    "week_of_year": 52,
+    "month_of_year": 12,
+    "quarter_of_year": 4,
+}
+"""Positions of a season."""
+
+FEWEST_PERIODS = 8
+"""What a baseline is made of at least, however short the season."""
+
 _SEASONS: dict[Grain, tuple[Season, ...]] = {
     "day": ("day_of_week", "day_of_month"),
     "week": ("week_of_year",),
@@ -196,6 +217,15 @@ class DeviationRule(PeriodicRule):
                 raise ValueError(f"a {self.grain} has no season {season}; known: {known}")
         if len(set(self.season)) < len(self.season):
             raise ValueError("a season is named twice")
+        if not self.seasons:
+            raise ValueError(f"a {self.grain} has no season; watch its change instead")
+        fewest = max(FEWEST_PERIODS, 2 * max(SEASON_LENGTHS[season] for season in self.seasons))
+        for name in ("history", "minimum_history"):
+            given = getattr(self, name)
+            if given is not None and given < fewest:
+                raise ValueError(f"{name} is less than two seasons, which is {fewest} periods")
+        if (self.minimum_history or 0) > (self.history or 390):
+            raise ValueError("minimum_history is more than history")
         return self
 
 

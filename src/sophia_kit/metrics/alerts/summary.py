@@ -7,7 +7,15 @@ from collections.abc import Mapping
 
 __all__ = ["DEFAULTS", "REFERENCES", "check_summary", "fill_summary"]
 
-REFERENCES = ("label", "period", "member", "value", "threshold", "expected", "change", "as_of")
+_ALL = ("label", "period", "member", "value", "threshold")
+
+REFERENCES = {
+    "threshold": _ALL,
+    "change": (*_ALL, "expected", "change"),
+    "deviation": (*_ALL, "expected", "change"),
+    "freshness": (*_ALL, "as_of"),
+}
+"""What the summary of a rule of each kind may name."""
 
 DEFAULTS = {
     "threshold": "{label} of {period} is {value}; the limit is {threshold}",
@@ -20,21 +28,19 @@ _REFERENCE = re.compile(r"\{([^{}]*)\}")
 _OWN_NUMBER = re.compile(r"[\d%‰½⅓⅔¼¾]")
 
 
-def check_summary(text: str) -> str:
-    """The text, where it holds to what a summary may say.
-
+def check_summary(text: str, kind: str) -> None:
+    """
     Raises:
         ValueError: an unknown reference, a stray brace, or a number of its own.
     """
     for name in _REFERENCE.findall(text):
-        if name not in REFERENCES:
-            raise ValueError(f"unknown reference {{{name}}}; known: {', '.join(REFERENCES)}")
+        if name not in REFERENCES[kind]:
+            raise ValueError(f"unknown reference {{{name}}}; known: {', '.join(REFERENCES[kind])}")
     prose = _REFERENCE.sub("", text)
     if "{" in prose or "}" in prose:
         raise ValueError("a brace that is no reference")
     if _OWN_NUMBER.search(prose):
         raise ValueError("a number of its own: say {threshold}, {value} or another reference")
-    return text
 
 
 def fill_summary(text: str, shown: Mapping[str, str]) -> str:
