@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 
 import polars as pl
 from tests.metrics.golden.raw import ZERO, Golden, Raw, Values, between, counts, in_force, over, quotient, sums
@@ -57,6 +58,13 @@ def open_tickets(raw: Raw, start: date, end: date, by: str | None) -> Values:
     return counts(in_force(raw.table("tickets", by), "opened_day", "solved_day", end))
 
 
+def time_to_solve(raw: Raw, start: date, end: date, by: str | None) -> Values:
+    solved = between(raw.table("tickets", by), "solved_day", start, end)
+    days = solved.with_columns(days=(pl.col("solved_day") - pl.col("opened_day")).dt.total_days())
+    medians = days.group_by("member").agg(pl.col("days").sort()).iter_rows()
+    return {member: Fraction(taken[(len(taken) - 1) // 2] + taken[len(taken) // 2], 2) for member, taken in medians}
+
+
 GOLDEN: dict[str, Golden] = {
     "calls": lambda raw, start, end, by: counts(_calls(raw, start, end, by)),
     "call_sentiment": average_of("sentiment"),
@@ -68,4 +76,5 @@ GOLDEN: dict[str, Golden] = {
     "csat": csat,
     "tickets": lambda raw, start, end, by: counts(between(raw.table("tickets", by), "opened_day", start, end)),
     "open_tickets": open_tickets,
+    "time_to_solve": time_to_solve,
 }

@@ -1,4 +1,4 @@
--- One row: a support request.
+-- One row: a support request. days_to_solve is NULL until it is solved.
 SELECT
     source_id,
     account_id,
@@ -10,6 +10,7 @@ SELECT
     modified_at,
     opened_day,
     solved_day,
+    solved_day - opened_day AS days_to_solve,
     source_system,
     loaded_at,
     load_id
