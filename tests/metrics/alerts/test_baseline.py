@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from tests.metrics.alerts.till import JUNE_1, catalogue, judge, till, words
 
+from sophia_kit.core.errors import ConfigError
 from sophia_kit.metrics.alerts import DeviationRule
 from sophia_kit.metrics.alerts.baseline import Expectation, baseline_of
 from sophia_kit.metrics.calendar import Calendar
@@ -112,6 +114,13 @@ def test_other_grains_have_their_year(grain: Grain, length: int) -> None:
     found = baseline_of(rule).expect(values[:-1], *values[-1], multiplicative=True)
     assert found is not None
     assert found.expected == pytest.approx(300, rel=0.02)
+
+
+def test_without_statsmodels_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "statsmodels.tsa.seasonal", None)
+    with pytest.raises(ConfigError, match="needs statsmodels") as caught:
+        expect(OUTAGE)
+    assert "sophia-kit[alerts]" in (caught.value.hint or "")
 
 
 def test_values_of_zero_are_expected_on_their_own_scale() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sophia_kit.core.errors import ConfigError
 from sophia_kit.metrics.alerts.observation import ordinal
 from sophia_kit.metrics.alerts.rule import FEWEST_PERIODS, SEASON_LENGTHS, DeviationRule, Season
 from sophia_kit.metrics.value import Period
@@ -141,7 +142,13 @@ def _place(period: Period, season: Season) -> int:
 
 def _fit(level: Floats, positions: Positions, target: int, length: int) -> _Fit:
     import numpy as np
-    from statsmodels.tsa.seasonal import STL  # type: ignore[import-untyped]
+
+    try:
+        from statsmodels.tsa.seasonal import STL  # type: ignore[import-untyped]
+    except ImportError:
+        raise ConfigError(
+            "A seasonal baseline needs statsmodels, which isn't installed.", hint="Install sophia-kit[alerts]."
+        ) from None
 
     size = int(positions[-1]) + 1
     axis = np.arange(size)
