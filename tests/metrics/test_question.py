@@ -148,6 +148,9 @@ def test_why_leads_to_the_explanation_of_the_change(demo_settings: Settings) -> 
     [
         ("NPS of Microsoft", "asks", "'microsoft'"),
         ("churn", "asks", "several metrics"),
+        ("revenue and EBITDA by month", "asks", "'ebitda'"),
+        ("value of failed payments", "asks", "'value'"),
+        ("processing cost per transaction at Northgate", "asks", "isn't clear"),
         ("revenue yesterday", "asks", "isn't offered by day"),
         ("which customers churned", "asks", "'which'"),
         ("headcount in the US", "asks", "'us'"),
@@ -171,6 +174,26 @@ def test_what_is_not_sure_is_asked_back_or_declined_with_the_reason(
     assert answer.status == status
     assert reason in (answer.reason or "")
     assert answer.query is None
+
+
+@pytest.mark.parametrize(
+    ("question", "filters", "by"),
+    [
+        ("headcount in engineering and sales", {"department": {"Engineering", "Sales"}}, ()),
+        ("Enterprise vs Mid-Market ARR", {"segment": {"Enterprise", "Mid-Market"}}, ("segment",)),
+        ("MRR on the plan Core by country", {"plan": {"Core"}}, ("country",)),
+        ("US MRR of student housing customers", {"country": {"United States"}, "industry": {"Student Housing"}}, ()),
+        ("failed payments: region is Texas, method is card", {"region": {"Texas"}, "method": {"card"}}, ()),
+        ("what does it cost us to acquire a customer", {}, ()),
+    ],
+)
+def test_members_restrict_what_is_asked(
+    question: str, filters: dict[str, set[str]], by: tuple[str, ...], interpreter: Interpreter
+) -> None:
+    query = interpreter.interpret(question).query
+    assert query is not None
+    assert {name: set(chosen) for name, chosen in query.filters} == filters
+    assert query.by == by
 
 
 def test_a_misspelt_word_is_read_and_told(interpreter: Interpreter) -> None:

@@ -121,7 +121,7 @@ class Interpreter:
         if first.refusal is not None:
             return Answer(question, "declined", "", first.confidence, reason=first.refusal, notes=notes)
         if first.unexplained or first.confidence < bars["answer"]:
-            return self._asks(question, readings, _unsure(first), notes)
+            return self._asks(question, readings, _unsure(first, rivals), notes)
         if first.problem is not None:
             if first.problem.future:
                 return Answer(question, "declined", "", first.confidence, reason=first.problem.reason, notes=notes)
@@ -158,10 +158,12 @@ class Interpreter:
         return described(self._catalogue.get(query.metric), query, top, self._now)
 
 
-def _unsure(reading: Reading) -> str:
+def _unsure(reading: Reading, rivals: list[Reading]) -> str:
     if not reading.unexplained:
         return "It can be read in several ways."
     words = ", ".join(repr(word) for word in reading.unexplained)
+    if len(rivals) > 1 and all(item.unexplained for item in rivals):
+        return f"It isn't clear what is meant by {words}; one metric is answered at a time."
     return f"It isn't clear what is meant by {words}."
 
 

@@ -39,7 +39,7 @@ _PERIOD = phrase(
 )
 _PLAN = phrase(
     rf"(?:{_TO}|to|from|on|above|below|behind|ahead of|under|over|of|versus the|miss|beat|hit|meet|and) {_TARGET}"
-    rf"|{_TARGET} (?:attainment|achievement|gap|comparison)|(?:actual|actuals) versus {_TARGET}"
+    rf"|targets?|budget|objective|goal|{_TARGET} (?:attainment|achievement|gap|comparison)|actuals? versus {_TARGET}"
 )
 _ON_BASE = phrase(rf"{_TO} {_BASE}")
 _COMPARE_TO = phrase(rf"compare (?:.* )?(?P<main>{POINT}) (?:to|with|and|against|versus) (?:the )?(?P<base>{POINT})")

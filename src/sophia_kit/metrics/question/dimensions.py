@@ -10,7 +10,7 @@ from sophia_kit.metrics.question.lexicon import lexicon, stems
 from sophia_kit.metrics.value import NOT_SET
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     from sophia_kit.metrics.definition import Definition
     from sophia_kit.metrics.question.members import Index
@@ -140,8 +140,12 @@ def _phrase_at(board: Board, phrases: Phrases, start: int) -> tuple[str, range] 
     return None
 
 
-def read_members(board: Board, indexes: Mapping[str, Index]) -> Filters:
-    """Take every member off the board, and what excludes it."""
+def read_members(board: Board, indexes: Mapping[str, Index], metrics: Set[int]) -> Filters:
+    """Take every member off the board, and what excludes it.
+
+    Args:
+        metrics: the words that name another metric; as members they count where they are said as such.
+    """
     filters = Filters()
     ends: dict[str, int] = {}
     out: int | None = None
@@ -151,7 +155,8 @@ def read_members(board: Board, indexes: Mapping[str, Index]) -> Filters:
         found = {
             name: placed
             for name, index in indexes.items()
-            if (placed := index.at(board, start)) and _clear(board, name, placed[0])
+            if (placed := index.at(board, start))
+            and (_follows(board, ends.get(name), start) or _clear(board, name, placed[0], metrics))
         }
         if not found:
             continue
@@ -211,10 +216,21 @@ def _set_apart(board: Board, first: int, second: int) -> bool:
     return bool(between) or any(token.word in ("compare", "comparing", "comparison") for token in board.tokens)
 
 
-def _clear(board: Board, dimension: str, span: range) -> bool:
-    """Whether the words are said as a member: everyday words are only beside their dimension's name."""
-    everyday = all(board.tokens[index].word in lexicon().everyday_members for index in span)
-    return not everyday or _beside(board, dimension, span)
+def _follows(board: Board, end: int | None, start: int) -> bool:
+    """Whether an `and` or `or` joins the words to a member of the same dimension."""
+    return end == start - 1 and board.tokens[end].word in ("and", "or")
+
+
+def _clear(board: Board, dimension: str, span: range, metrics: Set[int]) -> bool:
+    """Whether the words are said as a member.
+
+    Everyday words are only beside their dimension's name; names of metrics (`sales`) also beside its nouns, or in it.
+    """
+    if all(board.tokens[index].word in lexicon().everyday_members for index in span):
+        return _beside(board, dimension, span)
+    if not metrics >= set(span) or _beside(board, dimension, span) or _nouns(board, dimension, span):
+        return True
+    return board.free(span.start - 1) and board.tokens[span.start - 1].word in ("in", "for", "of", "from", "within")
 
 
 def _beside(board: Board, dimension: str, span: range) -> bool:

@@ -108,7 +108,9 @@ def _latest(make: Callable[[int], Period | None], now: Now, year: int | None, ma
     """The period in the year that is said, or the latest one that has begun."""
     if year is not None:
         period = make(year)
-        return _one(period, match) if period else None
+        # `Q1 last year` names its year for itself alone: what it is compared with doesn't share it.
+        relative = "last" if match.groupdict().get("rel") else "named"
+        return _one(period, match, relative) if period else None
     for candidate in (now.day.year + 1, now.day.year, now.day.year - 1, now.day.year - 2):
         period = make(candidate)
         if period is not None and period.start <= now.day:

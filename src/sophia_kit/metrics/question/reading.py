@@ -159,7 +159,7 @@ class Reader:
         for positions, _ in list(board.find(_BREAK_DOWN)):
             board.take((positions.start, positions.stop - 1))
         indexes = {name: self._members.of(definition, name) for name in definition.dimensions}
-        filters = read_members(board, indexes)
+        filters = read_members(board, indexes, self._other_metrics(board, definition))
         compared = read_comparison(board, self._now)
         why = bool(compared.growth or compared.kinds) and board.take_first(_WHY) is not None
         when = read_when(board, self._now)
