@@ -108,6 +108,23 @@ def test_a_member_without_rows_is_judged_while_its_alert_is_open(state: State) -
     assert words(judge(shops, rules, state, 3).events) == ["2 b: recovered"]
 
 
+def test_a_member_that_stops_altogether_is_noticed(state: State) -> None:
+    rules = catalogue(LOW | {"by": "shop"})
+    shops = till({"a": [150] * 4, "b": [150, 150, None, None]})
+    for day in (1, 2):
+        assert judge(shops, rules, state, day).events == ()
+    run = judge(shops, rules, state, 3)
+    assert words(run.events) == ["3 b: firing"]
+    assert run.events[0].value == 0
+
+
+def test_a_member_that_left_in_peace_is_forgotten_and_holds_nothing_up(state: State) -> None:
+    rules = catalogue({"name": "high", "kind": "threshold", "grain": "day", "above": 100, "by": "shop"})
+    shops = till({"a": [50] * 45, "b": [50, *[None] * 43, 50]}, loaded=datetime(2025, 8, 1, tzinfo=UTC))
+    judged = [(day, judge(shops, rules, state, day).periods) for day in (1, 20, 40, 42, 44, 45)]
+    assert judged == [(1, 2), (20, 2 * 19), (40, 2 * 20), (42, 2), (44, 2), (45, 2)]
+
+
 def test_where_restricts_what_is_judged(state: State) -> None:
     shops = till({"a": [150], "c": [40]})
     assert judge(shops, catalogue(LOW | {"where": {"town": "Ulm"}}), state, 1).events == ()

@@ -30,6 +30,7 @@ __all__ = ["Observed", "Observer"]
 
 _MOST_PERIODS = 400
 _MOST_MEMBERS = 500
+_MEMBERS_OF = 30  # periods; a member without rows in the judged one still has a value, which is often 0
 _SHARES = ("ratio", "points", "score")  # units of which growth is no share
 
 Prior = Mapping[Members, "AlertSeries"]
@@ -164,7 +165,7 @@ class Observer:
 
     def _chunks(self, rule: PeriodicRule, first: Period, last: Period) -> Iterator[tuple[Period, ...]]:
         """The due periods, in runs that can be asked for at once together with what they are compared with."""
-        size = _MOST_PERIODS - (baseline_of(rule).history if isinstance(rule, DeviationRule) else 0)
+        size = _MOST_PERIODS - _looks_back(rule)
         here = first
         while here.start <= last.start:
             chunk = [here]
@@ -182,14 +183,14 @@ class Observer:
             bare = [self._bare(definition, rule, period, ()) for period in chunk]
             return {(): [replace(seen, unknown=reason) for seen in bare]}
         baseline = baseline_of(rule) if isinstance(rule, DeviationRule) else None
-        values = self._values(definition, rule, chunk, baseline.history if baseline else 0, rule.where)
+        values = self._values(definition, rule, chunk, rule.where, rule.by)
         members = list(dict.fromkeys(key for key, _ in values))
         for absent, series in prior.items():
             if absent in members or not absent or (series.status == "ok" and series.unknown_code is None):
                 continue
             where = {**rule.where, **{name: (member,) for name, member in absent}}
             try:
-                alone = self._values(definition, rule, chunk, baseline.history if baseline else 0, where, ())
+                alone = self._values(definition, rule, chunk, where, ())
             except UnknownName:
                 gone.add(absent)
                 continue
@@ -234,18 +235,17 @@ class Observer:
         definition: Definition,
         rule: PeriodicRule,
         chunk: Sequence[Period],
-        history: int,
         where: Mapping[str, tuple[str, ...]],
-        by: tuple[str, ...] | None = None,
+        by: tuple[str, ...],
     ) -> dict[tuple[Members, Period], MetricValue]:
         query = MetricQuery(
             metric=definition.name,
             day=chunk[-1].end_inclusive,
             grain=rule.grain,
-            by=rule.by if by is None else by,
+            by=by,
             compare=(rule.versus,) if isinstance(rule, ChangeRule) else (),
             filters=tuple(where.items()),
-            periods=len(chunk) + history,
+            periods=len(chunk) + _looks_back(rule),
         )
         result = evaluate(self._warehouse, self._catalogue, query, self._clock, self._calendar)
         return {(value.members, value.period): value for value in result.values}
@@ -297,6 +297,12 @@ class Observer:
             value=measured.value, expected=measured.expected, percent=measured.percent,
         )  # fmt: skip
         return replace(measured, shown=shown)
+
+
+def _looks_back(rule: PeriodicRule) -> int:
+    """How many periods before the judged one are asked for."""
+    history = baseline_of(rule).history if isinstance(rule, DeviationRule) else 0
+    return max(history, _MEMBERS_OF) if rule.by else history
 
 
 def _known(values: Values) -> dict[Members, list[tuple[Period, float]]]:

@@ -199,6 +199,10 @@ class _Step:
                 if members not in self._observed.due:
                     continue
                 known = new_series(self._definition.name, rule, members, self._now)
+            elif self._observed.due and members not in self._observed.due:
+                # Its member has no rows any more, and nothing is open: it would hold back where the rule begins.
+                self._dropped.append(known)
+                continue
             seen = self._observed.due.get(members, ())
             series, transitions = advance(rule, known, seen, self._now, silences)
             self.events += [
