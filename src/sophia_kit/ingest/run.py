@@ -222,7 +222,9 @@ async def _load(
                 tell(ProgressEvent("checking", "", "", rows, rows, len(tables), len(tables)))
                 company = settings.company
                 draft.describe(demo=demo, time_zone=company.time_zone, currency=company.currency)
-                found = _checked(draft, checks, clock, company.time_zone)
+                found = await asyncio.get_running_loop().run_in_executor(
+                    writing, _checked, draft, checks, clock, company.time_zone
+                )
                 tell(ProgressEvent("publishing", "", "", rows, rows, len(tables), len(tables)))
                 snapshot = draft.publish(demo=demo, time_zone=company.time_zone, currency=company.currency)
             attempts.published()

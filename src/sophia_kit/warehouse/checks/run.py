@@ -100,6 +100,8 @@ class _Run:
         size = max((self._sizes.get(table, 0) for table in _tables(view)), default=0)
         try:
             (row,) = self._rows(compile_scan(view, checks, size))
+        except duckdb.InterruptException:
+            raise
         except (duckdb.Error, SophiaError) as error:
             if len(checks) == 1:
                 return [self._impossible(checks[0], error)]
@@ -144,6 +146,8 @@ class _Run:
     def _reconcile(self, check: Reconciliation) -> CheckResult:
         try:
             rows = self._rows(compile_reconciliation(check))
+        except duckdb.InterruptException:
+            raise
         except (duckdb.Error, SophiaError) as error:
             return self._impossible(check, error)
         compared = [row for row in rows if row["ours"] is not None or row["theirs"] is not None]
