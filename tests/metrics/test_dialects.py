@@ -78,6 +78,7 @@ def test_an_expression_is_written_for_each_dialect(text: str, duckdb: str, snowf
 
 def test_an_expression_s_tree_is_the_same_after_it_was_written() -> None:
     """It is parsed once and kept: writing it for one dialect must not change it for the other."""
+    assert isinstance(TAKINGS, RowsDefinition)
     text = "sum(amount) FILTER (WHERE buyer = 'ann') / count(*)"
     before = repr(parse_aggregate(text, SCHEMA.columns("sales")))
     dialects: list[Dialect] = ["snowflake", "duckdb", "snowflake"]

@@ -140,6 +140,16 @@ def test_an_unfinished_running_total_counts_up_to_the_day_asked_about() -> None:
     assert value.value == 31 + 28 + 31 + 30 + 10
 
 
+def test_a_month_without_sales_had_no_buyers_and_no_median() -> None:
+    """Counting nothing is a true zero where the data covers the period; a percentile of nothing is none."""
+    shops = Shops([ANCHOR, ("b", date(2025, 3, 1), Decimal(5), "ben")])
+    assert shops.number("buyers", date(2025, 2, 28)) == 0
+    assert shops.number("takings", date(2025, 2, 28)) == 0
+    value = shops.ask("median_ticket", date(2025, 2, 28)).value
+    assert value.unknown is not None
+    assert value.unknown.code == "no_rows"
+
+
 def test_division_by_nothing_is_unknown() -> None:
     shops = Shops([ANCHOR, ("b", date(2025, 3, 1), Decimal(5), "ben")])
     value = shops.ask("average_ticket", date(2025, 2, 28)).value

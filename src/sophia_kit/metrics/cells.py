@@ -20,6 +20,7 @@ from sophia_kit.metrics.definition import (
     CumulativeDefinition,
     Definition,
     DerivedDefinition,
+    DistinctCountDefinition,
     FlowDefinition,
     Input,
     PointInTimeDefinition,
@@ -261,7 +262,7 @@ class Reader:
             ):
                 reason = f"{table} has no rows for {period.label} and was last loaded before it ended."
                 return Cell(None, Unknown("not_covered", reason))
-        if definition.additive == "none":
+        if definition.additive == "none" and not isinstance(definition, DistinctCountDefinition):
             return Cell(None, Unknown("no_rows", f"{definition.label} has no rows in {period.label}."))
         return Cell(Fraction(0), None)
 
