@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from tests.metrics.asking import Asking
 
-from sophia_kit.metrics import Freshness, MetricResult
+from sophia_kit.core.settings import Settings
+from sophia_kit.metrics import Freshness, MetricResult, explain
 from sophia_kit.metrics.value import QualityMark
 
 DECEMBER = date(2025, 12, 31)
@@ -85,6 +87,18 @@ def test_unknown_and_stale_and_a_failed_check_are_marked_with_their_reasons(lark
     page = Page(marked._repr_html_())
     assert page.says("Stale as of 2026-01-01 05:59 UTC: subscriptions")
     assert page.says("Check mrr_positive failed: 3 rows")
+
+
+def test_an_explanation_shows_what_the_command_line_shows(demo_settings: Settings, tmp_path: Path) -> None:
+    item = explain("rpe", settings=demo_settings)
+    page = Page(item._repr_html_())
+    told = (*(text for _, text in item.facts), item.description, "DEMO DATA", "ledger_entries", "erp", "fresh")
+    assert [text for text in told if not page.says(" ".join(text.split()))] == []
+    assert page.tags.count("pre") == len(item.sql)
+    absent = Page(explain("rpe", settings=Settings(root=tmp_path))._repr_html_())
+    assert absent.says("Nothing was loaded yet")
+    evil = Page(replace(item, description="<script>", owner="<b>")._repr_html_())
+    assert not {"script", "b"} & set(evil.tags)
 
 
 @pytest.mark.parametrize("evil", ["<script>alert(1)</script>", "' onmouseover='alert(1)", "a & b"])

@@ -268,21 +268,7 @@ def print_explanation(out: Console, item: Explanation) -> None:
     facts = Table(box=None, pad_edge=False, show_header=False)
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column()
-    direction = {True: "higher is better", False: "lower is better", None: "neither direction is better"}
-    for label, text in (
-        ("Formula", item.formula),
-        ("Definition", item.source),
-        ("Owner", item.owner),
-        ("Unit", f"{item.unit}, {direction[item.higher_is_better]}"),
-        ("Adds up", item.additive),
-        ("Grains", ", ".join(item.grains)),
-        ("Dimensions", ", ".join(item.dimensions) or "none"),
-        ("Target", item.target or "none"),
-        ("Also called", ", ".join(item.synonyms) or "nothing else"),
-        ("File", item.file or "none"),
-        *(("Own", text) for text in item.own_definitions if text != f"{item.name} ({item.file})"),
-        ("Digest", item.definition_digest),
-    ):
+    for label, text in item.facts:
         facts.add_row(label, Text(text))
     out.print(facts)
     for name, sql in item.sql:

@@ -98,6 +98,31 @@ class Explanation:
     own_definitions: tuple[str, ...]
     row_filter: Filters = ()
 
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What it says in words, as pairs of a label and a text for a reader."""
+        direction = {True: "higher is better", False: "lower is better", None: "neither direction is better"}
+        own = [text for text in self.own_definitions if text != f"{self.name} ({self.file})"]
+        return (
+            ("Formula", self.formula),
+            ("Definition", self.source),
+            ("Owner", self.owner),
+            ("Unit", f"{self.unit}, {direction[self.higher_is_better]}"),
+            ("Adds up", self.additive),
+            ("Grains", ", ".join(self.grains)),
+            ("Dimensions", ", ".join(self.dimensions) or "none"),
+            ("Target", self.target or "none"),
+            ("Also called", ", ".join(self.synonyms) or "nothing else"),
+            ("File", self.file or "none"),
+            *(("Own", text) for text in own),
+            ("Digest", self.definition_digest),
+        )
+
+    def _repr_html_(self) -> str:
+        from sophia_kit.metrics.explanation_markup import as_html
+
+        return as_html(self)
+
 
 def explain_metric(
     catalogue: Catalogue,

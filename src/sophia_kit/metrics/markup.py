@@ -215,11 +215,14 @@ def footer(value: MetricValue) -> str:
 def _made(value: MetricValue, provenance: Provenance) -> str:
     facts = {
         "Metric": value.metric,
+        "Engine": provenance.engine,
         "Snapshot": provenance.snapshot_id or "none",
         "Tables": ", ".join(provenance.tables) or "none",
         "Source systems": ", ".join(provenance.source_systems) or "none",
         "Definition": f"sha256 {provenance.definition_digest}",
     }
+    if provenance.query_ids:
+        facts["Query ids"] = ", ".join(provenance.query_ids)
     if provenance.own_definitions:
         facts["Defined by the project"] = ", ".join(provenance.own_definitions)
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
