@@ -1,4 +1,4 @@
-"""`sophia alerts`, as typed, on the demo company. Failures are judged by the week, which needs no baseline."""
+"""`sophia alerts`, as typed, on the demo company, which has an outage of a processor on 2 December 2025."""
 
 from __future__ import annotations
 
@@ -51,6 +51,19 @@ def test_a_run_exits_with_what_fires_and_is_listed_afterwards(alerts: Alerts) ->
     assert f"firing  2025-12-01  critical  {RULE}" in listed.stdout
     (told,) = read(alerts("history", "failure_rate", "--format", "json"))
     assert told == event
+
+
+def test_the_outage_and_whose_it_was_are_found(alerts: Alerts) -> None:
+    run = alerts("run", "payment_success_rate", "--since", "2025-12-01", "--format", "json")
+    assert run.exit_code == 0
+    happened = [(e["rule"], e["members"], e["event"], e["period_start"]) for e in read(run)["events"] if e["notified"]]
+    northgate = {"processor": "Northgate"}
+    assert happened == [
+        ("outage", {}, "firing", "2025-12-02"),
+        ("outage", {}, "recovered", "2025-12-03"),
+        ("processor_trouble", northgate, "firing", "2025-12-02"),
+        ("processor_trouble", northgate, "recovered", "2025-12-03"),
+    ]
 
 
 def test_what_is_silenced_does_not_fail_the_run(alerts: Alerts) -> None:

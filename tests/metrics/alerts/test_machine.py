@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.metrics.alerts.series import NOW, days, fresh, rule, seen, silence, told, word
 
 from sophia_kit.metrics.alerts import ThresholdRule
 from sophia_kit.metrics.alerts.machine import advance
 
+PROPERTY = settings(max_examples=60)
 GOOD, BETWEEN, BAD, LOST = 5.0, 9.0, 20.0, None
 
 VALUES = st.lists(st.sampled_from([GOOD, BETWEEN, BAD, LOST]), max_size=40)
@@ -47,6 +48,7 @@ def test_what_happens(fields: dict[str, object], values: list[float | None], hap
     assert told(rule(**fields), values)[1] == happened
 
 
+@PROPERTY
 @given(RULES, st.lists(st.sampled_from([GOOD, LOST]), max_size=30))
 def test_unknown_never_fires(given_rule: ThresholdRule, values: list[float | None]) -> None:
     series, happened = told(given_rule, values)
@@ -54,6 +56,7 @@ def test_unknown_never_fires(given_rule: ThresholdRule, values: list[float | Non
     assert {event for _, event in happened} <= {"unknown", "known", "unknown reminder"}
 
 
+@PROPERTY
 @given(RULES, VALUES)
 def test_it_fires_when_enough_bad_periods_follow_each_other_and_not_before(
     given_rule: ThresholdRule, values: list[float | None]
@@ -70,6 +73,7 @@ def test_it_fires_when_enough_bad_periods_follow_each_other_and_not_before(
             firing, run = False, 0
 
 
+@PROPERTY
 @given(RULES, VALUES)
 def test_it_recovers_after_as_many_good_periods_as_it_says(
     given_rule: ThresholdRule, values: list[float | None]
@@ -84,6 +88,7 @@ def test_it_recovers_after_as_many_good_periods_as_it_says(
             assert all(value is not None and value <= good_enough for value in last)
 
 
+@PROPERTY
 @given(RULES, VALUES)
 def test_an_alert_begins_and_ends_in_turn(given_rule: ThresholdRule, values: list[float | None]) -> None:
     happened = told(given_rule, values)[1]
@@ -92,6 +97,7 @@ def test_an_alert_begins_and_ends_in_turn(given_rule: ThresholdRule, values: lis
         assert turns == [begin, end] * (len(turns) // 2) + [begin] * (len(turns) % 2)
 
 
+@PROPERTY
 @given(RULES, VALUES, st.integers(0, 40))
 def test_a_run_that_was_missed_changes_nothing_but_when(
     given_rule: ThresholdRule, values: list[float | None], cut: int
@@ -105,6 +111,7 @@ def test_a_run_that_was_missed_changes_nothing_but_when(
     assert advance(given_rule, second, every, NOW + timedelta(days=1)) == (second, ())
 
 
+@PROPERTY
 @given(RULES, VALUES)
 def test_a_silence_changes_what_is_told_and_nothing_else(given_rule: ThresholdRule, values: list[float | None]) -> None:
     hush = silence(NOW - timedelta(hours=1), NOW + timedelta(hours=1))
