@@ -150,6 +150,7 @@ def test_why_leads_to_the_explanation_of_the_change(demo_settings: Settings) -> 
         ("churn", "asks", "several metrics"),
         ("revenue and EBITDA by month", "asks", "'ebitda'"),
         ("value of failed payments", "asks", "'value'"),
+        ("NPS promoters", "asks", "several ways"),
         ("processing cost per transaction at Northgate", "asks", "isn't clear"),
         ("revenue yesterday", "asks", "isn't offered by day"),
         ("which customers churned", "asks", "'which'"),

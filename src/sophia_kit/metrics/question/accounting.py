@@ -56,7 +56,9 @@ def account(board: Board, definition: Definition, soft: Set[int], described: Set
             unexplained.append(index)
         elif is_filler(board, index) or token.stem in nouns:
             continue
-        elif token.stem in described and index not in others and not (index and board.tokens[index - 1].word == "per"):
+        elif index in others or (index and board.tokens[index - 1].word == "per"):
+            unexplained.append(index)
+        elif token.stem in described:
             by_description += 1
         else:
             unexplained.append(index)

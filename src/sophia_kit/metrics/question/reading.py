@@ -169,6 +169,7 @@ class Reader:
         by = tuple(dict.fromkeys([*read_dimensions(board, phrases), *filters.apart]))
         soft |= naming(board, phrases, by)
         elsewhere = self._other_metrics(board, definition) | naming(board, phrases, tuple(definition.dimensions))
+        soft |= _announced(board, match) - elsewhere
         left = account(board, definition, soft, self._names.described(definition.name), elsewhere)
         if asks_for_rows is not None and ranked is None:
             left = replace(left, unexplained=(asks_for_rows, *left.unexplained))
@@ -191,6 +192,14 @@ class Reader:
             if match.metric != definition.name and self._catalogue.get(match.metric).unit != "count"
             for index in match.positions
         }
+
+
+def _announced(board: Board, match: Match) -> set[int]:
+    """Words of the metric's name that come before it: `Why do payments fail? Failed payments by reason`."""
+    first = min(match.positions, default=0)
+    return {
+        index for index in board.left() if index < first and lexicon().concept(board.tokens[index].stem) in match.phrase
+    }
 
 
 def _confidence(match: Match, left: Account, assumed: int) -> float:
