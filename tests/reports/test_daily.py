@@ -12,6 +12,7 @@ from sophia_kit.core.clock import FrozenClock
 from sophia_kit.core.settings import CompanySettings, Settings, load_settings
 from sophia_kit.reports import daily_brief, render
 from sophia_kit.warehouse import SnapshotStore, Warehouse
+from sophia_kit.warehouse.checks import read_results
 
 DAY = date(2025, 12, 31)
 
@@ -62,6 +63,19 @@ def test_every_open_record_of_the_quarantine_is_counted_once(settings: Settings,
     values = [brief.facts.numbers[name].value for name in counted if name]
     assert sum(value or 0 for value in values) == open_records
     assert brief.facts.numbers["quality.quarantined"].value == open_records
+
+
+def test_every_failed_check_is_a_finding_with_its_records_counted(settings: Settings, warehouse: Warehouse) -> None:
+    brief = daily_brief(settings, day=DAY, warehouse=warehouse)
+    failed = {each.check_id: each for each in read_results(warehouse) if each.status == "failed"}
+    found = {finding.subject: finding for finding in brief.findings if finding.kind == "failed check"}
+    assert found.keys() == failed.keys()
+    assert "payments.risk_given" in found
+    for name, finding in found.items():
+        assert finding.count is not None
+        assert brief.facts.numbers[finding.count].value == failed[name].failed_rows
+        assert "Only a warning" in finding.text, "what fails in the demo marks no number"
+    assert all(kpi.value.quality == () for kpi in (*brief.kpis, *brief.day_kpis))
 
 
 def test_a_month_without_a_rate_is_unknown_and_nothing_else_is(settings: Settings, warehouse: Warehouse) -> None:

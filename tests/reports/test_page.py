@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from sophia_kit.metrics.value import QualityMark
 from sophia_kit.reports import DailyBrief, render
 from sophia_kit.reports.facts import anchor
+from sophia_kit.reports.result import result_of
+from sophia_kit.reports.views import tiles_markup
 
 Apart = Callable[[str], Any]
 
@@ -118,6 +121,20 @@ def test_stale_is_said_in_words_at_the_top_and_at_the_number(page: Any) -> None:
     assert "subscriptions" in gate
     card = " ".join(text.content for text in page.texts if text.attribute("article", "id") == "kpi-arr")
     assert "Stale: stands on subscriptions" in card
+
+
+def test_a_failed_check_is_said_at_the_number_on_every_surface(brief: DailyBrief, take_apart: Apart) -> None:
+    first, *others = brief.kpis
+    marks = (QualityMark("payments.a<b", "payments", "3 rows"), QualityMark("", "", "No checks ran.", "unknown"))
+    marked = replace(brief, kpis=(replace(first, value=replace(first.value, quality=marks)), *others))
+    page = take_apart(render(marked))
+    card = " ".join(text.content for text in page.texts if text.attribute("article", "id") == f"kpi-{first.fact}")
+    assert re.search(r"Failed check\s*:\s*payments\.a<b", card)
+    assert "none ran" in card
+    tiles = tiles_markup(marked, marked.kpis)
+    assert "Failed check: payments.a&lt;b" in tiles
+    assert "Check unknown: none ran" in tiles
+    assert result_of(marked)["metrics"][0]["failed_checks"] == ["payments.a<b", "No checks ran."]
 
 
 def test_it_names_its_run_its_snapshot_and_how_to_check_it(page: Any, brief: DailyBrief) -> None:
