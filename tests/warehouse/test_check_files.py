@@ -45,6 +45,7 @@ def own(folder: Path, text: str) -> Path:
         ("kind: notnull", "kind: not_null", 4, "unknown kind 'notnull'", "not_null"),
         ("column: categry", "column: category", 5, "unknown column 'categry' of tickets", "category"),
         ("colum: category", "column: category", 5, "unknown key 'colum'", "column"),
+        ("view: surveys", "when: status = 'open'", 6, "unknown key 'view'", "The file says the view"),
         ("when: status = ", "when: status = 'open'", 6, "doesn't parse", "brackets"),
         ("when: state = 1", "when: status = 'open'", 6, "unknown column 'state' of tickets", "status"),
         ("when: count(*) > 1", "when: status = 'open'", 6, "not what belongs here", "a condition on one row"),

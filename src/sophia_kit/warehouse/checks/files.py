@@ -99,6 +99,9 @@ def parse_checks(source: SourceFile) -> Iterator[tuple[tuple[str, ...], Check]]:
         where = ("checks", str(name))
         if not isinstance(fields, dict):
             raise source.error(where, f"{name} has no fields", "Indent its fields below it.")
+        for key in ("name", "view"):
+            if key in fields:
+                raise source.error((*where, key), f"unknown key {key!r}", "The file says the view, the key the name.")
         kind = fields.get("kind")
         if kind not in KINDS:
             if kind is None:
