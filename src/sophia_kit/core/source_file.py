@@ -102,7 +102,8 @@ class SourceFile:
 
     def _explain(self, model: type[BaseModel], item: dict[str, Any], where: Where) -> DefinitionError:
         loc, kind = tuple(item["loc"]), item["type"]
-        path, named = where, []
+        path = where
+        named: list[str] = []
         for part in loc:
             # A part that isn't in the file is the tag of a union, or the key that is missing.
             if (*path, part) in self._lines:
