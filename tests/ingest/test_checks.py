@@ -176,6 +176,20 @@ def test_the_command_runs_checks_and_fails_with_them(faulty: Workplace, monkeypa
     assert {each["check_id"]: each["status"] for each in json.loads(listed.stdout)} == found
 
 
+def test_the_commands_show_the_marks(faulty: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in faulty.settings.environment().items():
+        monkeypatch.setenv(name, value)
+    asked = ["metric", "payment_volume", "--by", "method", "--grain", "day", "--day", "2025-06-30"]
+    said = "Check payments.method_known failed: 1 of 24 rows"
+    shown = CliRunner().invoke(app, asked, env={"COLUMNS": "200"})
+    assert said in shown.stdout
+    assert said not in CliRunner().invoke(app, [*asked[:2], *asked[4:]], env={"COLUMNS": "200"}).stdout
+    (mark,) = json.loads(CliRunner().invoke(app, [*asked, "--format", "json"]).stdout)["values"][0]["quality"]
+    assert (mark["check"], mark["view"], mark["status"]) == ("payments.method_known", "payments", "failed")
+    explained = CliRunner().invoke(app, ["explain", "processing_time_p95"], env={"COLUMNS": "200"})
+    assert "payments.processing_in_range failed: 1 of 24 rows" in explained.stdout
+
+
 @pytest.fixture
 def work(tmp_path: Path) -> Iterator[Workplace]:
     """A workspace on which nothing is wrong."""
