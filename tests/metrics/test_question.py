@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -278,6 +278,31 @@ def test_what_the_data_does_not_reach_is_declined_with_the_reason(demo_settings:
     assert "its data begins on" in (answer.reason or "")
     with pytest.raises(InputError, match="has not come yet"):
         ask("ARR", day=date(2031, 1, 1), settings=demo_settings)
+
+
+def test_what_the_lexicon_says_of_metrics_dimensions_and_members_is_of_those_that_exist(
+    larkfield: Asking, members: Members
+) -> None:
+    words, catalogue = lexicon(), larkfield.catalogue
+    named = {*words.phrases, *(name for names in words.ambiguous.values() for name in names)}
+    assert {name for name in named if name not in catalogue} == set()
+    dimensions = {name: definition for definition in catalogue for name in definition.dimensions}
+    assert words.dimension_words.keys() == dimensions.keys()
+    # Other countries than the demo company's are named for other companies.
+    elsewhere = {"United Kingdom"}
+    for name, of in words.member_names.items():
+        assert set(of.values()) - elsewhere <= set(members.of(dimensions[name], name).values), name
+    assert {definition.unit for definition in catalogue} <= words.unit_nouns.keys()
+
+
+def test_what_was_known_then_is_unknown_before_the_oldest_snapshot(demo_settings: Settings, larkfield: Asking) -> None:
+    answer = ask("ARR", known_at=datetime(2020, 1, 1, tzinfo=UTC), settings=demo_settings)
+    assert answer.result is not None
+    assert answer.result.value.unknown is not None
+    assert answer.result.value.unknown.code == "no_snapshot_at"
+    given = ask("ARR", warehouse=larkfield.warehouse, catalogue=larkfield.catalogue, settings=demo_settings)
+    assert given.result is not None
+    assert given.result.value.value == sk.metric("arr", settings=demo_settings).value.value
 
 
 def test_html_escapes_what_was_typed(interpreter: Interpreter) -> None:
