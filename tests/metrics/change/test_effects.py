@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sophia_kit.metrics.change.effects import RateMix, Share, rate_mix, shapley
@@ -14,7 +14,7 @@ from sophia_kit.metrics.change.effects import RateMix, Share, rate_mix, shapley
 numbers = st.fractions(min_value=-1000, max_value=1000, max_denominator=10_000)
 sizes = st.fractions(min_value=0, max_value=1000, max_denominator=10_000)
 shares = st.builds(Share, numbers, sizes)
-sides = st.dictionaries(st.sampled_from("abcdefgh"), shares, min_size=1).filter(
+sides = st.dictionaries(st.sampled_from("abcde"), shares, min_size=1).filter(
     lambda members: sum(share.denominator for share in members.values()) > 0
 )
 inputs = st.fixed_dictionaries(dict.fromkeys("xyz", numbers))
@@ -25,6 +25,7 @@ def whole(members: dict[str, Share]) -> Fraction:
     return above / sum((share.denominator for share in members.values()), Fraction(0))
 
 
+@settings(max_examples=40)
 @given(sides, sides)
 def test_rate_mix_and_interaction_sum_to_the_change_of_the_ratio(
     base: dict[str, Share], value: dict[str, Share]
@@ -74,6 +75,7 @@ def product_less_sum(values: dict[str, Fraction]) -> Fraction:
     return values["x"] * values["y"] * values["z"] - values["x"] - 2 * values["y"]
 
 
+@settings(max_examples=40)
 @given(inputs, inputs)
 def test_shapley_effects_sum_to_the_change_of_the_formula(
     base: dict[str, Fraction], value: dict[str, Fraction]
@@ -82,6 +84,7 @@ def test_shapley_effects_sum_to_the_change_of_the_formula(
     assert sum(effects.values()) == product_less_sum(value) - product_less_sum(base)
 
 
+@settings(max_examples=40)
 @given(inputs, inputs)
 def test_shapley_effects_are_the_mean_over_all_orders(base: dict[str, Fraction], value: dict[str, Fraction]) -> None:
     expected = dict.fromkeys("xyz", Fraction(0))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from tests.metrics.asking import Asking
 
 from sophia_kit.core.settings import Settings
+from sophia_kit.metrics import Catalogue
 from sophia_kit.metrics.change import ChangeExplanation, explain_change
+from sophia_kit.metrics.definition import Definition
 
 
 class Company:
@@ -118,13 +122,24 @@ def test_a_quarter_misses_its_plan_month_by_month(company: Company) -> None:
     assert {item.unknown.code for item in found.dimensions if item.unknown} == {"no_target"}
 
 
-@pytest.mark.parametrize("metric", ["arr", "revenue", "headcount", "open_pipeline", "win_rate", "nrr"])
-def test_every_breakdown_sums_to_the_change(company: Company, metric: str) -> None:
-    period = "2025-Q3" if metric == "open_pipeline" else "2025-10"
-    found = company.explain(metric, period)
-    assert found.change is not None
-    told = [item for item in found.breakdowns if item.unknown is None]
-    assert told
-    for item in told:
+def test_before_the_oldest_snapshot_why_is_unknown(demo_settings: Settings) -> None:
+    found = explain_change("arr", "2025-12", settings=demo_settings, known_at=datetime(2025, 1, 1, tzinfo=UTC))
+    assert found.unknown is not None
+    assert found.unknown.code == "no_snapshot_at"
+    assert {item.unknown for item in found.dimensions} == {found.unknown}
+
+
+@pytest.mark.parametrize("definition", Catalogue.load(), ids=lambda definition: definition.name)
+def test_of_every_metric_each_breakdown_sums_to_the_change_or_says_why_not(
+    company: Company, definition: Definition
+) -> None:
+    dimensions = [name for name in definition.dimensions if name not in {"account", "property"}][:2]
+    period = "2025-Q3" if definition.grains[0] == "quarter" else "2025-10"
+    found = company.explain(definition.name, period, dimensions=dimensions)
+    assert (found.change is None) == (found.unknown is not None)
+    for item in found.breakdowns:
+        if found.change is None or item.unknown is not None:
+            assert item.unknown is not None
+            continue
         assert sum(part.exact for part in item.parts if part.exact is not None) == found.change
         assert sum(part.count for part in item.parts if part.count is not None) == found.count

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, cast
 
 from sophia_kit.core.clock import company_day
 from sophia_kit.core.errors import InputError, UnknownName
-from sophia_kit.metrics.calendar import Calendar
+from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.change.asked import Asked
 from sophia_kit.metrics.change.dimensions import by_dimension
@@ -20,8 +20,8 @@ from sophia_kit.metrics.change.parts import Draft, assemble, own
 from sophia_kit.metrics.change.periods import parse_period
 from sophia_kit.metrics.change.rounding import nearest
 from sophia_kit.metrics.change.targets import against_target
-from sophia_kit.metrics.entry import current_engine
-from sophia_kit.metrics.evaluation import decimal_of, evaluate
+from sophia_kit.metrics.engines import engine_at
+from sophia_kit.metrics.evaluation import decimal_of, evaluate, unanswered
 from sophia_kit.metrics.format import UNKNOWN, change_scale, display_relative
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.value import Grain, MetricValue, Period, Unknown
@@ -46,6 +46,7 @@ def explain_change(
     day: date | None = None,
     grain: str | None = None,
     filters: Mapping[str, str | Iterable[str]] | None = None,
+    known_at: datetime | None = None,
     principal: Principal | None = None,
     settings: Settings | None = None,
     warehouse: Engine | None = None,
@@ -59,6 +60,8 @@ def explain_change(
         versus: what it is held against: `prior_period`, `prior_year`, `target`, or an earlier period of the same grain.
         dimensions: to take the change apart by; default: all that the metric has. They come back ranked.
         filters: dimension to member, or to several members.
+        known_at: explain from what was known at this moment (with its time zone); default: now. Older than the oldest
+            snapshot kept gives unknown.
         principal: who asks, and may see some members only; default: the owner of the process, who may see everything.
         settings: default: those of the project around the working directory.
         warehouse: an open warehouse to ask, instead of opening a snapshot of the settings.
@@ -76,7 +79,7 @@ def explain_change(
         settings = load_settings()
     catalogue = catalogue or Catalogue.load(settings.metrics_folder)
     definition = catalogue.get(metric)
-    engine = warehouse or current_engine(settings)
+    engine = warehouse or engine_at(settings, known_at)
     clock, calendar = settings.clock(), Calendar.of(settings.company)
     asked = parse_period(period, calendar) if isinstance(period, str) else period
     if asked is not None:
@@ -85,13 +88,18 @@ def explain_change(
     restricted = {key: (item,) if isinstance(item, str) else tuple(item) for key, item in (filters or {}).items()}
     query = MetricQuery(
         metric=definition.name,
-        day=day or company_day(clock.now(), engine.time_zone),
+        day=day or company_day(clock.now(), engine.time_zone if engine else settings.company.time_zone),
         grain=cast("Grain | None", grain),
         compare=() if kind is None else (kind,),
         filters=tuple(restricted.items()),
         principal=principal,
     )
-    value = evaluate(engine, catalogue, query, clock, calendar).value
+    if engine is None:
+        assert known_at is not None
+        over = day_is_over(query.day, clock.now(), settings.company.time_zone)
+        value = unanswered(catalogue, query, calendar, settings, known_at, day_over=over).value
+    else:
+        value = evaluate(engine, catalogue, query, clock, calendar).value
     if asked is not None and value.period.start != asked.start:
         raise InputError(f"{asked.label} isn't over yet.", hint=f"Ask for a period up to {value.period.label}.")
     if kind is not None:
@@ -102,24 +110,29 @@ def explain_change(
     else:
         base_period = parse_period(versus, calendar) if isinstance(versus, str) else versus
         _check_earlier(base_period, value.period)
-    by = (dimensions,) if isinstance(dimensions, str) else dimensions
+    names = (
+        (dimensions,) if isinstance(dimensions, str) else definition.dimensions if dimensions is None else dimensions
+    )
+    if engine is None:
+        why = value.unknown
+        told = tuple(Draft(name, "contribution", unknown=why) for name in names)
+        return _conclude(definition, value, kind or "period", replace(value, period=base_period), None, why, (), told)
     whole = Asked(engine, catalogue, calendar, definition, value, base_period, query.filters, principal)
-    return explain_value(whole, kind or "period", None if by is None else tuple(by))
+    return explain_value(whole, kind or "period", names)
 
 
-def explain_value(asked: Asked, versus: Versus, dimensions: tuple[str, ...] | None = None) -> ChangeExplanation:
+def explain_value(asked: Asked, versus: Versus, dimensions: tuple[str, ...]) -> ChangeExplanation:
     """Explain the change of a value that was answered already; with `target`, it carries that comparison.
 
     Raises:
         UnknownName: the metric has no such dimension.
     """
     definition = asked.definition
-    names = tuple(definition.dimensions) if dimensions is None else dimensions
-    for name in names:
+    for name in dimensions:
         if name not in definition.dimensions:
             raise UnknownName(f"dimension of {definition.name}", name, definition.dimensions)
     if versus == "target":
-        return _conclude(asked, versus, *against_target(asked, names))
+        return _conclude(definition, asked.value, versus, *against_target(asked, dimensions))
     reader = asked.reader()
     before, after = asked.pair(asked.cells(reader))
     base = _at(asked, before.value, before.unknown)
@@ -127,12 +140,13 @@ def explain_value(asked: Asked, versus: Versus, dimensions: tuple[str, ...] | No
     why = after.unknown or before.unknown
     change = None if before.value is None or after.value is None else after.value - before.value
     drivers = drivers_of(asked)
-    told = tuple(by_dimension(asked, name) for name in names)
-    return _conclude(asked, versus, base, change, why, drivers, told)
+    told = tuple(by_dimension(asked, name) for name in dimensions)
+    return _conclude(definition, asked.value, versus, base, change, why, drivers, told)
 
 
 def _conclude(
-    asked: Asked,
+    definition: Definition,
+    value: MetricValue,
     versus: Versus,
     base: MetricValue,
     change: Fraction | None,
@@ -141,7 +155,6 @@ def _conclude(
     dimensions: tuple[Draft, ...],
 ) -> ChangeExplanation:
     """Round, rank, and say the change in words."""
-    definition, value = asked.definition, asked.value
     largest = max((draft.largest for draft in (*drivers, *dimensions)), default=Fraction(0))
     scale = change_scale(change or largest, definition.format, value.unit)
     if change is None and unknown is not None:
