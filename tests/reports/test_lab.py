@@ -56,10 +56,10 @@ def answer(*numbers: str) -> Answer:
 
 
 def test_both_warehouses_are_set_side_by_side_and_a_difference_is_loud() -> None:
-    rows = answer_rows(answer("1", "2", "3"), answer("1", "5"))
+    rows = answer_rows(answer("1", "2", "3"), answer("1.0000000001", "2.01"))
     assert [(row["DuckDB"], row["Snowflake"], row["Same"]) for row in rows] == [
-        ("1", "1", "yes"),
-        ("2", "5", "NO"),
+        ("1", "1.0000000001", "yes"),
+        ("2", "2.01", "NO"),
         ("3", "no such row", "NO"),
     ]
     assert answer_rows(answer("1"), Answer(None, "Not configured.")) == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sophia_kit.metrics import MetricResult
 from sophia_kit.metrics.lint import MISTAKE
@@ -33,10 +34,18 @@ def answer_rows(duckdb: Answer, snowflake: Answer) -> list[dict[str, str]]:
                 **dict(value.members),
                 "DuckDB": value.display,
                 "Snowflake": "no such row" if there is None else there.display,
-                "Same": "yes" if there is not None and there.value == value.value else "NO",
+                "Same": "yes" if there is not None and _same(value.value, there.value) else "NO",
             }
         )
     return rows
+
+
+_NEAR: Final = Decimal("1e-9")
+"""Warehouses divide in floating point; sums are exact."""
+
+
+def _same(one: Decimal | None, other: Decimal | None) -> bool:
+    return one == other or (one is not None and other is not None and abs(one - other) < _NEAR)
 
 
 def result_chart(result: MetricResult) -> alt.LayerChart | None:
