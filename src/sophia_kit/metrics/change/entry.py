@@ -110,9 +110,8 @@ def explain_change(
     else:
         base_period = parse_period(versus, calendar) if isinstance(versus, str) else versus
         _check_earlier(base_period, value.period)
-    names = (
-        (dimensions,) if isinstance(dimensions, str) else definition.dimensions if dimensions is None else dimensions
-    )
+    by = definition.dimensions if dimensions is None else dimensions
+    names: tuple[str, ...] = (by,) if isinstance(by, str) else tuple(by)
     if engine is None:
         why = value.unknown
         told = tuple(Draft(name, "contribution", unknown=why) for name in names)
