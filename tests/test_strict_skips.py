@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 IN_A_TEST = "import pytest\ndef test_one(): pytest.skip('no server')\ndef test_two(): pass\n"
 IN_A_MODULE = "import pytest\npytest.importorskip('absent_library')\ndef test_one(): pass\n"
+WITHOUT_ACCOUNT = "import pytest\n@pytest.mark.real_account\ndef test_one(): pytest.skip('unproved: rounding')\n"
 EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail\ndef test_one(): assert False\n"
 
 
@@ -39,3 +40,11 @@ def test_without_the_plugin_a_skip_passes(tmp_path: Path) -> None:
 
 def test_an_expected_failure_is_no_skip(tmp_path: Path) -> None:
     assert run(tmp_path, EXPECTED_FAILURE, "-p", "tests.plugins.strict_skips").returncode == 0
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["one process", "worker"])
+def test_a_test_that_needs_an_account_may_be_skipped_and_is_listed(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    done = run(tmp_path, WITHOUT_ACCOUNT, "-p", "tests.plugins.strict_skips", *workers)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Unproved without an account" in done.stdout
+    assert "unproved: rounding" in done.stdout

@@ -1,6 +1,7 @@
 """A pytest plugin for machines that have everything: a skipped test fails the run.
 
-`make test` loads it when SOPHIA_CI_STRICT is set; elsewhere absent services skip their tests.
+`make test` loads it when SOPHIA_CI_STRICT is set; elsewhere absent services skip their tests. A machine can't have an
+account at a vendor: tests marked `real_account` may be skipped, and are listed with what they leave unproved.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import pytest
 
 _skipped: dict[str, str] = {}
+_unproved: dict[str, str] = {}
 
 
 def _remember(report: pytest.TestReport | pytest.CollectReport) -> None:
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        _skipped[report.nodeid] = reason
+        (_unproved if "real_account" in getattr(report, "keywords", ()) else _skipped)[report.nodeid] = reason
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -30,6 +32,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _unproved:
+        terminalreporter.section("Unproved without an account")
+        for nodeid, reason in sorted(_unproved.items()):
+            terminalreporter.line(f"{nodeid}: {reason}")
     if _skipped:
         terminalreporter.section("Skipped where nothing may be skipped", red=True)
         for nodeid, reason in sorted(_skipped.items()):

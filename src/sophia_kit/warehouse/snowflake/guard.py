@@ -55,7 +55,7 @@ def _problem(sql: str) -> tuple[str, str] | None:
             return f"{node.name} acts on the account.", read_only
         if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier | exp.Func):
             return f"{node.sql('snowflake')} is neither a table nor a view.", read_only
-        if isinstance(node, exp.Table) and isinstance(node.this, exp.Anonymous):
+        if isinstance(node, exp.Table | exp.TableFromRows) and isinstance(node.this, exp.Anonymous):
             return f"{node.sql('snowflake')} calls a procedure or a function.", read_only
         if isinstance(node, exp.Column) and node.name.lower() in {"nextval", "currval"}:
             return "The query moves a sequence.", read_only
@@ -78,16 +78,18 @@ def _aggregates(query: exp.Expr, steps: dict[str, exp.Expr]) -> bool:
         return not any(isinstance(key, exp.Column) and key.name.lower() == "source_id" for key in keys)
     if query.args.get("distinct"):
         return len(query.expressions) == 1 and not query.is_star
-    if not query.is_star and all(_is_aggregate(item) for item in query.expressions):
+    if not query.is_star and _is_one_row(query.expressions):
         return True
     return all(_is_open(source, steps) for source in _sources(query))
 
 
-def _is_aggregate(item: exp.Expr) -> bool:
-    """Whether a selected item holds an aggregate over the group, not over a window, and no column beside it."""
-    found = [node for node in item.find_all(exp.AggFunc) if not isinstance(node.parent, exp.Window)]
-    loose = [column for column in item.find_all(exp.Column) if column.find_ancestor(exp.AggFunc) is None]
-    return bool(found) and not loose
+def _is_one_row(selected: list[exp.Expr]) -> bool:
+    """Whether what is selected without a group is aggregates over all rows, not over a window, and no column beside."""
+    found = [
+        node for item in selected for node in item.find_all(exp.AggFunc) if not isinstance(node.parent, exp.Window)
+    ]
+    columns = [column for item in selected for column in item.find_all(exp.Column)]
+    return bool(found) and all(column.find_ancestor(exp.AggFunc, exp.WithinGroup) for column in columns)
 
 
 def _sources(query: exp.Select) -> list[exp.Expr]:

@@ -23,7 +23,7 @@ PORTABLE: tuple[type[exp.Expr], ...] = (
     exp.GTE, exp.Is, exp.In, exp.Between, exp.Add, exp.Sub, exp.Interval, exp.Var, exp.Coalesce, exp.Case, exp.If,
     exp.Join, exp.With, exp.CTE, exp.Subquery, exp.Union, exp.Group, exp.Having, exp.Count, exp.Min, exp.Max,
     exp.LogicalOr, exp.LogicalAnd, exp.Window, exp.WindowSpec, exp.Order, exp.Ordered, exp.RowNumber, exp.Lead,
-    exp.Lag, exp.Qualify, exp.DPipe, exp.Lower, exp.Upper, exp.Trim,
+    exp.Lag, exp.Qualify, exp.DPipe, exp.Lower, exp.Upper, exp.Trim, exp.Distinct,
 )  # fmt: skip
 """No sum, product or cast: their types differ between the engines. A model that needs one has a file of its own."""
 
