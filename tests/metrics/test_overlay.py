@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.metrics.asking import Asking
 
-from sophia_kit.core.errors import DefinitionError
+from sophia_kit.core.errors import ConfigError, DefinitionError
 from sophia_kit.core.settings import Settings, load_settings
 from sophia_kit.core.source_file import SourceFile
 from sophia_kit.metrics import Catalogue, explain, metric
@@ -137,6 +137,9 @@ def test_the_folder_is_below_the_root_unless_set(tmp_path: Path, monkeypatch: py
     (tmp_path / "sophia.toml").touch()
     assert load_settings(tmp_path).metrics_folder == tmp_path / "metrics"
     monkeypatch.setenv("SOPHIA_METRICS_DIR", "definitions")
+    with pytest.raises(ConfigError, match="there is no folder"):
+        load_settings(tmp_path)
+    (tmp_path / "definitions").mkdir()
     found = load_settings(tmp_path)
     assert found.metrics_folder == tmp_path / "definitions"
     assert found.environment()["SOPHIA_METRICS_DIR"] == str(tmp_path / "definitions")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -57,13 +57,19 @@ class _Section(BaseModel):
 
 
 class CompanySettings(_Section):
-    """Calendar and money of the company that is reported on."""
+    """Calendar and money of the company that is reported on.
+
+    Attributes:
+        history_begins: the first day from which the sources hold everything. What was in force before it, or lies before
+            it, is known in part at most: a balance of an earlier day would count those alone who are still there.
+    """
 
     name: str = "The company"
     time_zone: str = "UTC"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     fiscal_year_start_month: Annotated[int, Field(ge=1, le=12)] = 1
     week_start: Literal["monday", "sunday"] = "monday"
+    history_begins: date | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -298,6 +304,8 @@ class Settings(BaseSettings):
             "SOPHIA_COMPANY__TIME_ZONE": self.company.time_zone,
             "SOPHIA_COMPANY__CURRENCY": self.company.currency,
         }
+        if self.company.history_begins is not None:
+            shared["SOPHIA_COMPANY__HISTORY_BEGINS"] = self.company.history_begins.isoformat()
         if self.metrics_dir is not None:
             shared["SOPHIA_METRICS_DIR"] = str(self.metrics_folder)
         if self.checks_dir is not None:
@@ -353,6 +361,11 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
             f"Setting {name}: {first['msg']}.",
             hint=f"Set it in {file} or as SOPHIA_{name.upper().replace('.', '__')}. docs/settings.md lists all.",
         ) from None
+    if found.metrics_dir is not None and not found.metrics_folder.is_dir():
+        raise ConfigError(
+            f"Setting metrics_dir: there is no folder {found.metrics_folder}.",
+            hint=f"Make it, or name another in {file} or as SOPHIA_METRICS_DIR.",
+        )
     if found.landing.path is not None and not found.landing.path.is_absolute():
         found = found.model_copy(update={"landing": LandingSettings(path=base / found.landing.path)})
     return found
