@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -234,6 +235,24 @@ def test_retention_follows_the_customers_of_a_year_ago_at_one_rate(tiny: Tiny) -
     early = asking.value("nrr", date(2024, 6, 30))
     assert early.unknown is not None
     assert early.unknown.code == "before_data"
+
+
+def test_a_balance_before_everything_was_kept_is_unknown(tiny: Tiny) -> None:
+    """Of those who were there then only the ones that stayed are known: their balance is not the company's."""
+    stayed = [price("a", 100, date(2023, 1, 1)), price("b", 100, date(2024, 7, 1))]
+    asking = tiny({"subscriptions": stayed})
+    assert asking.value("mrr", date(2024, 5, 31)).value == 100
+    asking = replace(asking, calendar=replace(asking.calendar, history_begins=date(2024, 6, 1)))
+    assert asking.value("mrr", date(2024, 6, 30)).value == 100
+    found = asking.value("mrr", date(2024, 6, 30), compare=("prior_period",)).comparisons[0]
+    assert found.unknown is not None
+    assert found.unknown.code == "before_data"
+    nrr = asking.value("nrr", date(2025, 5, 31))
+    assert nrr.unknown is not None
+    assert nrr.unknown.code == "before_data"
+    assert asking.value("nrr", date(2025, 6, 30)).value == 1
+    with pytest.raises(InputError, match="2024-06-01"):
+        asking.value("mrr", date(2024, 5, 31))
 
 
 def test_comparisons_say_how_much_and_whether_that_is_good(tiny: Tiny) -> None:

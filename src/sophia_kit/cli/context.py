@@ -78,7 +78,12 @@ def demo_settings(day: date | None = None, *, last_day: bool = False) -> Setting
         workspace="demo",
         frozen_at=moment,
         warehouse={"keep_snapshots": _DEMO_SNAPSHOTS},
-        company=CompanySettings(name=company["name"], time_zone=company["time_zone"], currency=company["currency"]),
+        company=CompanySettings(
+            name=company["name"],
+            time_zone=company["time_zone"],
+            currency=company["currency"],
+            history_begins=company["first_day"],
+        ),
     )
 
 

@@ -20,14 +20,18 @@ class Calendar:
     """Periods by fiscal-year start and week start.
 
     Quarters and years begin with the fiscal year; months are calendar months.
+
+    Attributes:
+        history_begins: the first day from which the sources hold everything; None when each table's first row says it.
     """
 
     fiscal_year_start_month: int = 1
     week_start: Literal["monday", "sunday"] = "monday"
+    history_begins: date | None = None
 
     @classmethod
     def of(cls, company: CompanySettings) -> Calendar:
-        return cls(company.fiscal_year_start_month, company.week_start)
+        return cls(company.fiscal_year_start_month, company.week_start, company.history_begins)
 
     def period(self, grain: Grain, day: date) -> Period:
         """The period of `grain` that holds `day`."""

@@ -323,7 +323,8 @@ class Reader:
         if key not in days:
             sql = f"SELECT min({column}) FROM {definition.base}"  # noqa: S608  # both checked against the schema
             days[key] = self.warehouse.query(sql).frame.item()
-        return days[key]
+        first, whole = days[key], self.calendar.history_begins
+        return max(first, whole) if first and whole else first
 
     def _check_members(self, definition: RowsDefinition, filters: Filters) -> None:
         for dimension, members in filters:
