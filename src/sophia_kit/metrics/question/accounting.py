@@ -46,13 +46,13 @@ def account(board: Board, definition: Definition, soft: Set[int], described: Set
     if definition.additive == "none":
         nouns |= lexicon().averaged_nouns
     unexplained, by_description, why = [], 0, None
+    refused = _refused(board)
     for index in board.left():
         token = board.tokens[index]
-        refused = _refused(board, index)
         if index in soft:
             continue
-        if refused is not None:
-            why = why or refused
+        if index in refused:
+            why = why or refused[index]
             unexplained.append(index)
         elif is_filler(board, index) or token.stem in nouns:
             continue
@@ -81,17 +81,21 @@ def is_filler(board: Board, index: int) -> bool:
 
 def refusal(board: Board) -> str | None:
     """Why what is left on the board is refused; None when it isn't."""
-    return next((reason for index in board.left() if (reason := _refused(board, index)) is not None), None)
+    refused = _refused(board)
+    return next((refused[index] for index in board.left() if index in refused), None)
 
 
-def _refused(board: Board, index: int) -> str | None:
-    """Why a phrase that goes over a word is refused."""
-    for reason, phrases in lexicon().refusals:
-        for said in phrases:
-            for start in range(max(0, index - len(said) + 1), index + 1):
+def _refused(board: Board) -> dict[int, str]:
+    """The words over which a refused phrase goes, with the reason that takes precedence."""
+    found: dict[int, tuple[int, str]] = {}
+    for start in board.left():
+        token = board.tokens[start]
+        for word in {token.word, token.stem}:
+            for order, reason, said in lexicon().refusals_by_word.get(word, ()):
                 if _stands(board, said, start):
-                    return reason
-    return None
+                    for index in range(start, start + len(said)):
+                        found[index] = min(found.get(index, (order, reason)), (order, reason))
+    return {index: reason for index, (_, reason) in found.items()}
 
 
 def _stands(board: Board, said: tuple[str, ...], start: int) -> bool:

@@ -21,7 +21,8 @@ class Lexicon:
         confidence: thresholds and factors between 0 and 1, by name.
         spellings: a word as it is typed to one or several as they are read.
         concepts: a stem to the stem that is read in its place.
-        refusals: a reason and the phrases (tuples of words) that lead to it, in order of precedence.
+        refusals: a reason and the phrases (tuples of words, `*` for any) that lead to it, in order of precedence.
+        refusals_by_word: by the first word of a phrase: its precedence, the reason, and the phrase.
         dimension_words: a dimension to the phrases (tuples of stems) it is called by.
         dimension_nouns: a dimension to the stems that may stand beside one of its members.
         member_names: a dimension to other names of its members: phrase (tuple of stems) to member.
@@ -41,6 +42,7 @@ class Lexicon:
     everyday_members: frozenset[str]
     known_words: frozenset[str]
     refusals: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
+    refusals_by_word: dict[str, list[tuple[int, str, tuple[str, ...]]]]
 
     def concept(self, of: str) -> str:
         """The stem of the concept that a stem belongs to; itself when it belongs to none."""
@@ -80,6 +82,13 @@ def lexicon() -> Lexicon:
         return tuple(stem(part) for word in words(text) for part in spellings.get(word, word).split())
 
     dimensions = content["dimensions"]
+    refusals = tuple(
+        (item["reason"], tuple(tuple(str(text).split()) for text in item["words"])) for item in content["refusals"]
+    )
+    by_word: dict[str, list[tuple[int, str, tuple[str, ...]]]] = {}
+    for order, (reason, phrases) in enumerate(refusals):
+        for said in phrases:
+            by_word.setdefault(said[0], []).append((order, reason, said))
     return Lexicon(
         confidence=content["confidence"],
         spellings=spellings,
@@ -97,7 +106,6 @@ def lexicon() -> Lexicon:
         },
         everyday_members=frozenset(content["everyday_members"]),
         known_words=frozenset(content["known_words"].split()),
-        refusals=tuple(
-            (item["reason"], tuple(tuple(str(text).split()) for text in item["words"])) for item in content["refusals"]
-        ),
+        refusals=refusals,
+        refusals_by_word=by_word,
     )

@@ -41,13 +41,14 @@ class Index:
 
     def at(self, board: Board, start: int) -> tuple[range, str] | None:
         """The longest name of a member that begins at a word, all of it free."""
-        for length in range(_LONGEST, 0, -1):
-            span = range(start, start + length)
-            if all(board.free(index) for index in span):
-                phrase = tuple(board.tokens[index].stem for index in span)
-                found = self.names.get(phrase) or self.beginnings.get(phrase)
-                if found is not None:
-                    return span, found
+        stop = start
+        while stop - start < _LONGEST and board.free(stop):
+            stop += 1
+        phrase = tuple(token.stem for token in board.tokens[start:stop])
+        for length in range(len(phrase), 0, -1):
+            found = self.names.get(phrase[:length]) or self.beginnings.get(phrase[:length])
+            if found is not None:
+                return range(start, start + length), found
         return None
 
 
