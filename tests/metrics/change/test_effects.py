@@ -25,7 +25,7 @@ def whole(members: dict[str, Share]) -> Fraction:
     return above / sum((share.denominator for share in members.values()), Fraction(0))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(sides, sides)
 def test_rate_mix_and_interaction_sum_to_the_change_of_the_ratio(
     base: dict[str, Share], value: dict[str, Share]
@@ -75,7 +75,7 @@ def product_less_sum(values: dict[str, Fraction]) -> Fraction:
     return values["x"] * values["y"] * values["z"] - values["x"] - 2 * values["y"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(inputs, inputs)
 def test_shapley_effects_sum_to_the_change_of_the_formula(
     base: dict[str, Fraction], value: dict[str, Fraction]
@@ -84,7 +84,7 @@ def test_shapley_effects_sum_to_the_change_of_the_formula(
     assert sum(effects.values()) == product_less_sum(value) - product_less_sum(base)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(inputs, inputs)
 def test_shapley_effects_are_the_mean_over_all_orders(base: dict[str, Fraction], value: dict[str, Fraction]) -> None:
     expected = dict.fromkeys("xyz", Fraction(0))

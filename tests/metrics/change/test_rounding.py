@@ -22,7 +22,7 @@ formats: st.SearchStrategy[Format] = st.sampled_from(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(parts, st.sampled_from([Fraction(1), Fraction(1, 10), Fraction(10**6), Fraction(1, 3)]))
 def test_rounded_parts_sum_to_the_rounded_whole_and_none_is_off_by_a_place(
     numbers: list[Fraction], ulp: Fraction
@@ -32,7 +32,7 @@ def test_rounded_parts_sum_to_the_rounded_whole_and_none_is_off_by_a_place(
     assert all(abs(count * ulp - number) < ulp for count, number in zip(counts, numbers, strict=True))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(parts)
 def test_parts_that_need_no_rounding_stay(numbers: list[Fraction]) -> None:
     whole = [Fraction(round(number)) for number in numbers]
@@ -54,7 +54,7 @@ def read(text: str) -> Decimal:
     return Decimal("".join(sign for sign in text if sign in "-.0123456789"))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(amounts, formats)
 def test_displayed_parts_sum_to_the_displayed_change(numbers: list[Fraction], kind: Format) -> None:
     change = sum(numbers, Fraction(0))
@@ -64,7 +64,7 @@ def test_displayed_parts_sum_to_the_displayed_change(numbers: list[Fraction], ki
     assert sum(read(part.display) for part in shown.parts) == read(scale.text(nearest(change, scale.ulp)))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from("abcde"), st.tuples(*[st.integers(0, 999)] * 4), min_size=1))
 def test_displayed_effects_sum_to_their_member_and_to_the_displayed_change(
     members: dict[str, tuple[int, int, int, int]],
@@ -83,7 +83,7 @@ def test_displayed_effects_sum_to_their_member_and_to_the_displayed_change(
     assert sum(read(effect.display) for effect in shown.effects) == whole
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(amounts, st.integers(0, 3))
 def test_with_unknown_parts_the_rest_completes_the_displayed_change(numbers: list[Fraction], lost: int) -> None:
     change = sum(numbers, Fraction(0)) + 7
@@ -107,7 +107,7 @@ def test_parts_that_miss_the_change_are_not_shown_as_its_parts() -> None:
     assert shown.unknown.code == "not_additive"
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.decimals(-(10**10), 10**10, places=4), formats)
 def test_a_change_of_two_digits_reads_as_everywhere_else(change: Decimal, kind: Format) -> None:
     scale = change_scale(Fraction(change), kind, "USD")
