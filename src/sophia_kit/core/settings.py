@@ -60,8 +60,8 @@ class CompanySettings(_Section):
     """Calendar and money of the company that is reported on.
 
     Attributes:
-        history_begins: the first day from which the sources hold everything. What was in force before it, or lies before
-            it, is known in part at most: a balance of an earlier day would count those alone who are still there.
+        history_begins: the first day from which the sources hold everything. What lies before it is known in part at
+            most: a balance of an earlier day would count those alone who are still there.
     """
 
     name: str = "The company"
