@@ -26,6 +26,7 @@ from tests.snowflake_account import SnowflakeAccount, snowflake_account
 from sophia_kit.core.errors import DefinitionError
 from sophia_kit.core.settings import Settings, SnowflakeSettings, WarehouseSettings
 from sophia_kit.metrics import Calendar, Catalogue, MetricQuery, MetricValue, evaluate, metric
+from sophia_kit.metrics.change import explain_change
 from sophia_kit.metrics.dialects import dialect_of
 from sophia_kit.metrics.expression import (
     _AGGREGATES,
@@ -96,6 +97,25 @@ def differences(asking: Asking, other: Engine, query: MetricQuery) -> list[tuple
 def test_a_metric_is_the_same_on_both_engines(larkfield: Asking, snowflake: Remembering, name: str) -> None:
     for query in questions(CATALOGUE.get(name), DAY):
         assert differences(larkfield, snowflake, query) == [], (query.grain, query.by)
+
+
+@pytest.mark.parametrize("name", ["nrr", "arr", "payment_success_rate"])
+def test_a_change_is_explained_alike_on_both_engines(
+    demo_settings: Settings, larkfield: Asking, snowflake: Remembering, name: str
+) -> None:
+    """Movements of a cohort and of a balance, and rate and mix: statements that nothing else asks."""
+    here, there = (
+        explain_change(
+            name, "2025-12", dimensions=["segment"], settings=demo_settings, warehouse=engine, catalogue=CATALOGUE
+        )
+        for engine in (larkfield.warehouse, snowflake)
+    )
+    assert here.change is not None
+    assert [item.unknown for item in here.breakdowns] == [None] * len(here.breakdowns)
+    assert there.text() == here.text()
+    assert [[(part.name, part.exact) for part in item.parts] for item in there.breakdowns] == [
+        [(part.name, part.exact) for part in item.parts] for item in here.breakdowns
+    ]
 
 
 def test_the_questions_hold_every_grain_dimension_and_comparison() -> None:
