@@ -13,7 +13,9 @@ from sophia_kit.warehouse import Dialect, Engine, QueryResult, TableFreshness
 
 
 class Remembering:
-    """An engine that asks another each statement once, and keeps what came back."""
+    """An engine that asks another each statement once, and keeps what came back. Checks of snapshots aren't asked for:
+    one engine has them, the other doesn't.
+    """
 
     snapshot = None
 
