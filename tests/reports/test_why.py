@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from sophia_kit.core.settings import CompanySettings, Settings, load_settings
 from sophia_kit.reports import DailyBrief, daily_brief, render, waterfall_chart, why_heading, why_rows
 from sophia_kit.reports.model import Kpi, Why
+from sophia_kit.reports.result import result_of
 from sophia_kit.reports.waterfall import waterfall_text
 from sophia_kit.reports.why import movers_of
 from sophia_kit.warehouse import SnapshotStore, Warehouse
@@ -117,6 +119,17 @@ def test_a_notebook_gets_the_same_parts_as_rows(brief: DailyBrief) -> None:
         "By": "segment", "Part": "Mid-Market (stands out)", "Before": "$3.0M", "Now": "$4.8M",
         "Part of the change": "▲ +$1.8M better",
     }  # fmt: skip
+
+
+def test_other_programs_get_the_parts_as_fractions_that_sum_to_the_change(brief: DailyBrief) -> None:
+    changes = result_of(brief)["changes"]
+    assert [(item["metric"], item["versus"]) for item in changes] == [
+        ("arr", "prior_year"),
+        ("payment_success_rate", "prior_period"),
+    ]
+    for item in changes:
+        for table in item["breakdowns"]:
+            assert sum(Fraction(part["exact"]) for part in table["parts"]) == Fraction(item["exact"])
 
 
 @pytest.fixture(scope="module")

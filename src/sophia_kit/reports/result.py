@@ -13,7 +13,7 @@ from sophia_kit.core.files import atomic_write, make_folder
 from sophia_kit.core.settings import Settings, load_settings
 from sophia_kit.metrics.value import MetricValue
 from sophia_kit.reports.brief import render
-from sophia_kit.reports.model import DailyBrief, Finding, TableState
+from sophia_kit.reports.model import DailyBrief, Finding, TableState, Why
 
 __all__ = ["Published", "publish", "result_of"]
 
@@ -70,6 +70,7 @@ def result_of(brief: DailyBrief) -> dict[str, Any]:
         "files": [PAGE],
         "metrics": [_metric(value, brief) for value in brief.latest_values],
         "trends": [_metric(value, brief) for value in brief.past_values],
+        "changes": [_change(why) for why in brief.whys],
         "freshness": [_table(state) for state in brief.gate.tables],
         "findings": [_finding(finding, brief) for finding in brief.findings],
     }
@@ -93,6 +94,33 @@ def _metric(value: MetricValue, brief: DailyBrief) -> dict[str, Any]:
         "members": members,
         "freshness": value.freshness.status,
         "failed_checks": [mark.check or mark.detail for mark in value.quality],
+    }
+
+
+def _change(why: Why) -> dict[str, Any]:
+    """An explained change: exact numbers as fractions, of which those of a list sum to the change."""
+    change = why.change
+    tables = [
+        {
+            "by": table.item.by,
+            "method": table.item.method,
+            "named": list(table.item.named),
+            "parts": [
+                {"name": part.name, "label": part.label, "exact": str(part.exact), "display": part.display}
+                for part in (*table.shown, *([] if table.others is None else [table.others]))
+            ],
+        }
+        for table in why.tables
+    ]
+    return {
+        "metric": change.value.metric,
+        "versus": change.versus,
+        "period": change.value.period.label,
+        "base_period": change.base.period.label,
+        "exact": str(change.change),
+        "display": change.display,
+        "good": change.good,
+        "breakdowns": tables,
     }
 
 
