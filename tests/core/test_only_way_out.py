@@ -50,10 +50,34 @@ def test_no_module_opens_a_connection_by_hand() -> None:
 
 
 def test_no_module_makes_rules_of_its_own() -> None:
+    """Other rooms have rules of other kinds: those of the policy are made where they are imported from it."""
+    named = {f"sophia_kit.core.policy.{name}" for name in ("Rule", "RequestPolicy")}
     found = {
         name
         for name, tree in modules()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"Rule", "RequestPolicy"}
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"Rule", "RequestPolicy"}
+        and (name == "core/policy.py" or not named.isdisjoint(imports(tree)))
     }
     assert found == {"core/policy.py", "core/http.py"}
+
+
+def test_the_snowflake_connector_is_used_by_the_warehouse_alone() -> None:
+    """It brings a client of its own: what it sends is guarded in warehouse/snowflake, and nowhere else."""
+    found = {name for name, tree in modules() for module in imports(tree) if module.startswith("snowflake")}
+    assert found
+    assert {name for name in found if not name.startswith("warehouse/snowflake/")} == set()
+
+
+def test_statements_that_the_guard_did_not_see_are_sent_by_the_deployment_alone() -> None:
+    executing = {
+        name
+        for name, tree in modules()
+        if name.startswith("warehouse/snowflake/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in {"execute", "execute_async", "executemany", "execute_string"}
+    }
+    assert executing == {"warehouse/snowflake/engine.py", "warehouse/snowflake/deploy.py"}

@@ -5,6 +5,7 @@ By the real connector, on a server of Snowflake's protocol; faults are caused, n
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -19,7 +20,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 from tests.snowflake_account import SnowflakeAccount, snowflake_account
+from typer.testing import CliRunner
 
+from sophia_kit.cli.main import app
 from sophia_kit.core.errors import (
     AuthFailed,
     ConfigError,
@@ -31,7 +34,7 @@ from sophia_kit.core.errors import (
     Unreachable,
     WarehouseError,
 )
-from sophia_kit.core.settings import Settings, SnowflakeSettings
+from sophia_kit.core.settings import Settings, SnowflakeSettings, load_settings
 from sophia_kit.ingest import load_contracts
 from sophia_kit.jobs.health import check_parts
 from sophia_kit.warehouse import SnapshotStore
@@ -308,6 +311,35 @@ def test_deploying_replaces_what_changed_and_nothing_else(account: SnowflakeAcco
     assert (part.state, part.hint) == ("reachable", None)
     assert "role SOPHIA_READER" in part.detail
     assert part.latency_ms is not None
+
+
+def test_the_commands_plan_and_refuse(
+    account: SnowflakeAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sophia.toml").touch()
+    monkeypatch.setenv("SOPHIA_ROOT", str(tmp_path))
+    monkeypatch.setenv("SOPHIA_SNOWFLAKE__DATABASE", "COMPANY")
+    runner, arguments = CliRunner(), ["warehouse", "plan", "--format", "json"]
+    offline = json.loads(runner.invoke(app, arguments, catch_exceptions=False).stdout)
+    assert {change["action"] for change in offline} == {"create"}
+    for name, value in account.settings().model_dump(exclude_defaults=True).items():
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        monkeypatch.setenv(f"SOPHIA_SNOWFLAKE__{name.upper()}", plain)
+    compared = json.loads(runner.invoke(app, arguments, catch_exceptions=False).stdout)
+    assert [change["view"] for change in compared] == [change["view"] for change in offline]
+    assert (
+        "CREATE OR REPLACE VIEW SOPHIA.ANALYTICS.ACCOUNTS" in runner.invoke(app, ["warehouse", "plan", "--sql"]).stdout
+    )
+    assert "CREATE TABLE" in runner.invoke(app, ["warehouse", "layout"]).stdout
+    refused = runner.invoke(app, ["warehouse", "deploy"])
+    assert isinstance(refused.exception, PolicyRefused)
+
+
+def test_the_right_to_deploy_and_secrets_stand_in_no_file(tmp_path: Path) -> None:
+    for line in ("allow_deploy = true", 'token = "t"', 'writer_private_key = "k"'):
+        (tmp_path / "sophia.toml").write_text(f"[snowflake]\n{line}\n", encoding="utf-8")
+        with pytest.raises(ConfigError, match="does not belong in a file"):
+            load_settings(tmp_path)
 
 
 def _doctor(account: SnowflakeAccount, root: Path) -> Any:
