@@ -3,7 +3,7 @@
 STL is the seasonal-trend decomposition by loess of Cleveland, Cleveland, McRae and Terpenning (1990), as statsmodels
 implements it. Its own robust mode is not used: where one position of the season varies more than the others (the
 last day of a month, say), it gives the whole position no weight and falls back to the raw values. Instead what lies
-far from its own position is set to what was fitted, by medians at first, and the fit repeated.
+far from a rough fit by medians is set to that fit beforehand.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ _HISTORY: dict[Season, int] = {
     "quarter_of_year": 10 * 4,
 }
 _OUTLYING = 3.0  # robust standard deviations
-_CLEANINGS = 3
 _NORMAL = 1.4826  # median absolute deviation to standard deviation, for a normal distribution
 _TREND_JUMP, _LOW_PASS_JUMP = 8, 5  # loess at every so many points, straight lines between: a third of the time
 
@@ -151,26 +150,18 @@ def _fit(level: Floats, positions: Positions, target: int, length: int) -> _Fit:
         ) from None
 
     size = int(positions[-1]) + 1
-    axis = np.arange(size)
     window = 2 * -(-size // length) + 1  # of the seasonal smoother: longer than there are seasons, an average
-
-    def decompose(values: Floats) -> tuple[Floats, Floats]:
-        whole = np.interp(axis, positions, values)
-        fitted = STL(
-            whole,
-            period=length,
-            seasonal=max(7, window),
-            seasonal_deg=0,
-            trend_jump=_TREND_JUMP,
-            low_pass_jump=_LOW_PASS_JUMP,
-        ).fit()
-        return np.asarray(fitted.trend), np.asarray(fitted.seasonal)
-
     same = [positions % length == place for place in range(length)]
-    fitted = _rough_fit(level, same, length)
-    for _ in range(_CLEANINGS):
-        trend, season = decompose(_without_outliers(level, fitted, same))
-        fitted = (trend + season)[positions]
+    cleaned = _without_outliers(level, _rough_fit(level, same, length), same)
+    fitted = STL(
+        np.interp(np.arange(size), positions, cleaned),
+        period=length,
+        seasonal=max(7, window),
+        seasonal_deg=0,
+        trend_jump=_TREND_JUMP,
+        low_pass_jump=_LOW_PASS_JUMP,
+    ).fit()
+    trend, season = np.asarray(fitted.trend), np.asarray(fitted.seasonal)
     here = target - length
     while here >= size:
         here -= length
