@@ -19,9 +19,9 @@ def test_it_says_what_the_facts_say(brief: DailyBrief) -> None:
         (
             "point",
             "ARR is up on Dec 2024 by $2.3M: New MRR × 12 +$1.9M, Expansion MRR × 12 +$0.7M and Churned MRR × 12 "
-            "-$0.3M. By segment, Mid-Market stands out with +$1.8M. Payment success rate is down on Nov 2025 by "
-            "0.14 pp.",
+            "-$0.3M. By segment, Mid-Market stands out with +$1.8M.",
         ),
+        ("point", "Payment success rate is down on Nov 2025 by 0.14 pp."),
         (
             "point",
             "In Dec 2025 monthly recurring revenue gained $22.8K from new customers and $9.0K from expansion, and lost "

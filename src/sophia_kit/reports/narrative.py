@@ -6,7 +6,6 @@ references, and `fill` refuses prose that brings a number of its own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -166,27 +165,29 @@ def _movers(facts: Facts) -> list[str]:
     return ["The largest move within {mover.1.metric} was {mover.1.member}, {mover.1} against {mover.1.base_period}."]
 
 
-def _why(facts: Facts) -> list[str]:
-    found = []
-    for stem in (name.removesuffix(".metric") for name in facts.terms if _EXPLAINED.fullmatch(name)):
-        if not facts.known(f"{stem}.change"):
-            continue
-        change = facts.numbers[f"{stem}.change"]
+def _why(stem: str) -> Callable[[Facts], list[str]]:
+    """The rule that tells why the figure called `stem` moved."""
+
+    def rule(facts: Facts) -> list[str]:
+        change = facts.number(f"{stem}.change")
+        if change is None:
+            return []
         drivers = [name for place in range(1, 4) if (name := f"{stem}.drivers.{place}") in facts.numbers]
         sentence = f"{{{stem}.metric}} is {change.direction} on {{{stem}.base_period}} by {{{stem}.size}}"
         if drivers:
             told = [f"{{{name}.name}} {{{name}}}" for name in drivers]
             sentence += f": {' and '.join([', '.join(told[:-1]), told[-1]] if len(told) > 1 else told)}"
-        found.append(sentence + ".")
+        found = [sentence + "."]
         if facts.known(f"{stem}.named"):
             found.append(f"By {{{stem}.named.by}}, {{{stem}.named.name}} stands out with {{{stem}.named}}.")
-    return found
+        return found
 
+    return rule
 
-_EXPLAINED: Final = re.compile(r"why\.\d+\.metric")
 
 _POINTS: Final[tuple[Callable[[Facts], list[str]], ...]] = (
-    _why,
+    _why("why.1"),
+    _why("why.2"),
     _recurring,
     _revenue,
     _payments,
