@@ -121,6 +121,16 @@ def test_of_equally_old_versions_the_one_delivered_last_stays(
     assert rows(connection) == [("a", 4, False)]
 
 
+def test_versions_of_one_record_merge_whatever_its_unknown_fields_are_called(
+    connection: duckdb.DuckDBPyConnection, contract: Contract
+) -> None:
+    table = RawTable(connection, contract, load_id="one", loaded_at=START)
+    table.begin()
+    table.add(frame([("a", 2, 20, False), ("a", 1, 10, False)], row=["second", "first"]))
+    table.finish()
+    assert rows(connection, 'source_id, amount, "row"') == [("a", 20, "second")]
+
+
 def test_a_late_old_version_does_not_overwrite_a_newer_one(
     connection: duckdb.DuckDBPyConnection, contract: Contract
 ) -> None:

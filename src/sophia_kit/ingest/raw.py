@@ -20,6 +20,8 @@ __all__ = ["Loaded", "RawTable", "prepare_raw"]
 # DuckDB's row group. An empty table is filled in whole ones: others would be put together again at the checkpoint.
 _ROW_GROUP = 122_880
 _ADDED = ("source_system", "loaded_at", "load_id")
+# With a space, as no column of a raw table is called.
+_POSITION = "row number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +203,10 @@ def _latest_versions(frame: pl.DataFrame) -> pl.DataFrame:
         return frame
     # Few keys occur more than once: only their rows are sorted.
     versions = (
-        frame.lazy().select(KEY, MODIFIED).with_row_index("row").filter(several).sort(MODIFIED, maintain_order=True)
+        frame.lazy().select(KEY, MODIFIED).with_row_index(_POSITION).filter(several).sort(MODIFIED, maintain_order=True)
     )
-    old = versions.filter(pl.col("row") != pl.col("row").last().over(KEY)).select("row").collect()
-    return frame.with_row_index("row").join(old, on="row", how="anti", maintain_order="left").drop("row")
+    old = versions.filter(pl.col(_POSITION) != pl.col(_POSITION).last().over(KEY)).select(_POSITION).collect()
+    return frame.with_row_index(_POSITION).join(old, on=_POSITION, how="anti", maintain_order="left").drop(_POSITION)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[str, str]:
