@@ -76,9 +76,22 @@ def parse_aggregate(text: str, columns: Iterable[str]) -> exp.Expression:
     for several in tree.find_all(exp.Distinct):
         if len(several.expressions) != 1 or not isinstance(several.parent, exp.Count):
             raise ExpressionError(f"{several.sql('duckdb')!r} isn't permitted here", "Say count(DISTINCT column).")
+    for aggregate in aggregates:
+        _check_arguments(aggregate)
     for percentile in tree.find_all(exp.PercentileCont):
         _check_percentile(percentile)
     return tree
+
+
+def _check_arguments(node: exp.Expression) -> None:
+    """One column or value, and a star for a count alone: engines take others for different functions."""
+    inner = node.this
+    starred = isinstance(inner, exp.Star)
+    if inner is None or node.expressions or (starred and not isinstance(node, exp.Count)):
+        raise ExpressionError(
+            f"{node.sql('duckdb').lower()!r} isn't permitted: an aggregate takes one value",
+            "Say e.g. sum(amount), and count(*) for rows.",
+        )
 
 
 def _check_percentile(node: exp.Expression) -> None:
@@ -129,7 +142,7 @@ def parse_condition(text: str, columns: Iterable[str]) -> exp.Expression:
 def parse_formula(text: str, names: Iterable[str]) -> exp.Expression:
     """Arithmetic over `names`."""
     tree = _parse(text)
-    _check(tree, _FORMULA, FORMULA_FUNCTIONS)
+    _check_formula(tree)
     _check_columns(tree, names, kind="input")
     return tree
 
@@ -140,7 +153,7 @@ def parse_requirement(text: str, names: Iterable[str]) -> exp.Expression:
     if type(tree) not in _COMPARISONS:
         raise ExpressionError(f"{text!r} compares nothing", "Say e.g. churn > 0.")
     for side in (tree.this, tree.expression):
-        _check(side, _FORMULA, FORMULA_FUNCTIONS)
+        _check_formula(side)
     _check_columns(tree, names, kind="input")
     return tree
 
@@ -207,6 +220,13 @@ def _check(
             f"{node.sql('duckdb')!r} isn't permitted ({type(node).__name__.lower()})",
             "docs/metrics.md lists what an expression may hold.",
         )
+
+
+def _check_formula(tree: exp.Expression) -> None:
+    _check(tree, _FORMULA, FORMULA_FUNCTIONS)
+    for literal in tree.find_all(exp.Literal):
+        if literal.is_string:
+            raise ExpressionError(f"{literal.sql('duckdb')} is no number", "A formula is arithmetic over its inputs.")
 
 
 def _check_columns(tree: exp.Expression, columns: Iterable[str], kind: str = "column") -> None:
