@@ -43,6 +43,8 @@ def own(folder: Path, text: str) -> Path:
         ("view: tickts", "view: tickets", 1, "unknown view 'tickts'", "tickets"),
         ("vew: tickets", "view: tickets", 1, "unknown key 'vew'", "view, checks"),
         ("kind: notnull", "kind: not_null", 4, "unknown kind 'notnull'", "not_null"),
+        ("kind: [not_null]", "kind: not_null", 4, "unknown kind ['not_null']", "not_null"),
+        ("view: [tickets]", "view: tickets", 1, "unknown view ['tickets']", "tickets"),
         ("column: categry", "column: category", 5, "unknown column 'categry' of tickets", "category"),
         ("colum: category", "column: category", 5, "unknown key 'colum'", "column"),
         ("view: surveys", "when: status = 'open'", 6, "unknown key 'view'", "The file says the view"),

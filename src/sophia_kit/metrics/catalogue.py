@@ -272,7 +272,7 @@ def parse_definition(source: SourceFile, schema: Schema | None, name: str, field
     if not isinstance(fields, dict):
         raise source.error(where, f"{name} has no fields", "Indent its fields below it.")
     kind = fields.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         if kind is None:
             raise source.error(where, "'kind' is missing", f"Known: {', '.join(KINDS)}.")
         raise source.error((*where, "kind"), f"unknown kind {kind!r}", nearest(str(kind), KINDS))

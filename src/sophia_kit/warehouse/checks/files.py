@@ -90,7 +90,7 @@ def parse_checks(source: SourceFile) -> Iterator[tuple[tuple[str, ...], Check]]:
         if key not in ("view", "checks"):
             raise source.error((str(key),), f"unknown key {key!r}", "Known: view, checks.")
     view = content.get("view")
-    if view not in models():
+    if not isinstance(view, str) or view not in models():
         raise source.error(("view",), f"unknown view {view!r}", nearest(str(view), models()))
     checks = content.get("checks")
     if not isinstance(checks, dict) or not checks:
@@ -103,7 +103,7 @@ def parse_checks(source: SourceFile) -> Iterator[tuple[tuple[str, ...], Check]]:
             if key in fields:
                 raise source.error((*where, key), f"unknown key {key!r}", "The file says the view, the key the name.")
         kind = fields.get("kind")
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             if kind is None:
                 raise source.error(where, "'kind' is missing", f"Known: {', '.join(KINDS)}.")
             raise source.error((*where, "kind"), f"unknown kind {kind!r}", nearest(str(kind), KINDS))
