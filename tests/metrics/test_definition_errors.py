@@ -87,6 +87,9 @@ DERIVED = (
 """
 )
 
+_before, _, _after = DERIVED.rpartition("additive: none")
+SUM = f"{_before}additive: full{_after}"
+
 BALANCE = (
     GOOD
     + """\
@@ -119,7 +122,13 @@ def load(folder: Path, text: str) -> Catalogue:
 
 @pytest.mark.parametrize(
     ("text", "names"),
-    [(GOOD, ["takings"]), (RATIO, ["rate"]), (DERIVED, ["takings", "twice"]), (BALANCE, ["owed", "takings"])],
+    [
+        (GOOD, ["takings"]),
+        (RATIO, ["rate"]),
+        (DERIVED, ["takings", "twice"]),
+        (SUM, ["takings", "twice"]),
+        (BALANCE, ["owed", "takings"]),
+    ],
 )
 def test_without_a_mistake_they_load(tmp_path: Path, text: str, names: list[str]) -> None:
     assert [item.name for item in load(tmp_path, text)] == names
@@ -193,6 +202,11 @@ def test_without_a_mistake_they_load(tmp_path: Path, text: str, names: list[str]
         (DERIVED, "metric: takings", "metric: takigs", 30, "unknown metric 'takigs'", "takings"),
         (DERIVED, "takings * 2", "taking * 2", 31, "unknown input 'taking'", "takings"),
         (DERIVED, "takings * 2", "sum(takings)", 31, "function 'sum' isn't permitted", ""),
+        (DERIVED, "takings * 2", "takings * 'two'", 31, "'two' is no number", "arithmetic"),
+        (SUM, "takings * 2", "takings / takings", 35, "doesn't add up", "additive: none"),
+        (SUM, "takings * 2", "takings + 1", 35, "doesn't add up", "additive: none"),
+        (SUM, "{metric: takings}", "{metric: takings, offset: -1}", 35, "doesn't add up", "additive: none"),
+        (GOOD, "kind: simple", "kind: [simple]", 7, "unknown kind ['simple']", "simple"),
         (DERIVED, "metric: takings", "metric: twice", 30, "twice derives from twice in turn", "circle"),
         (
             DERIVED,

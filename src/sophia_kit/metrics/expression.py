@@ -102,27 +102,40 @@ def _check_percentile(node: exp.Expression) -> None:
         )
 
 
-def adds_up(tree: exp.Expression, counted_once: Collection[str] = ()) -> bool:
+def adds_up(tree: exp.Expression, counted_once: Collection[str] = (), inputs: Collection[str] = ()) -> bool:
     """Whether the values of parts of the rows sum to the value of all: a sum of sums and counts, each maybe scaled.
 
     `counted_once`: columns of which no value is found in two of the parts, so that distinct counts add up too.
+    `inputs`: of a formula those that add up themselves.
     """
+
+    def holds(part: exp.Expression) -> bool:
+        return adds_up(part, counted_once, inputs)
+
     if isinstance(tree, exp.Paren | exp.Neg | exp.Filter):
-        return adds_up(tree.this, counted_once)
+        return holds(tree.this)
     if isinstance(tree, exp.Add | exp.Sub):
-        return adds_up(tree.this, counted_once) and adds_up(tree.expression, counted_once)
+        return holds(tree.this) and holds(tree.expression)
     if isinstance(tree, exp.Mul):
         sides = (tree.this, tree.expression)
-        return any(isinstance(a, exp.Literal) and adds_up(b, counted_once) for a, b in (sides, sides[::-1]))
+        return any(_constant(a) and holds(b) for a, b in (sides, sides[::-1]))
     if isinstance(tree, exp.Div):
-        return adds_up(tree.this, counted_once) and isinstance(tree.expression, exp.Literal)
+        return holds(tree.this) and _constant(tree.expression)
     if isinstance(tree, exp.Coalesce):
         others = tree.expressions
         zero = all(isinstance(item, exp.Literal) and item.this == "0" for item in others)
-        return zero and adds_up(tree.this, counted_once)
+        return zero and holds(tree.this)
     if isinstance(tree, exp.Count) and isinstance(tree.this, exp.Distinct):
         return tree.this.expressions[0].name in counted_once
+    if isinstance(tree, exp.Column):
+        return tree.name in inputs
     return isinstance(tree, exp.Sum | exp.Count)
+
+
+def _constant(tree: exp.Expression) -> bool:
+    if isinstance(tree, exp.Paren | exp.Neg):
+        return _constant(tree.this)
+    return isinstance(tree, exp.Literal)
 
 
 def parse_condition(text: str, columns: Iterable[str]) -> exp.Expression:

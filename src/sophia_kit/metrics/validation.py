@@ -171,11 +171,33 @@ def check_inputs(definition: Definition, known: dict[str, Definition], source: S
         for grain in needed:
             if grain not in target.grains:
                 raise source.error(path, f"{item.metric} has no grain {grain!r}", f"Known: {', '.join(target.grains)}.")
+    with _Located(source, (*where, "additive")):
+        _check_derived_additive(definition, known)
     for dimension in definition.dimensions:
         for name, item in definition.inputs.items():
             if dimension not in known[item.metric].dimensions:
                 place = (*where, "dimensions", dimension)
                 raise source.error(place, f"input {name} has no dimension {dimension!r}", "All inputs need it.")
+
+
+def _check_derived_additive(definition: DerivedDefinition, known: Mapping[str, Definition]) -> None:
+    """Refuse a promise that what is derived adds up where its formula or its inputs don't.
+
+    Over time no input that looks at other periods does: of months it sees others than of their quarter.
+    """
+    if definition.additive == "none":
+        return
+    over_time = definition.additive == "full"
+    enough = ("full",) if over_time else ("full", "dimensions")
+    inputs = {
+        name
+        for name, item in definition.inputs.items()
+        if known[item.metric].additive in enough and not (over_time and (item.offset or item.window))
+    }
+    if not adds_up(parse_formula(definition.expression, definition.inputs), (), inputs):
+        raise ExpressionError(
+            "what isn't a sum of inputs that add up doesn't add up: a total is computed anew", "Say additive: none."
+        )
 
 
 def check_tests(definition: Definition, source: SourceFile, where: tuple[str, ...]) -> None:
