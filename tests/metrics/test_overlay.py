@@ -52,6 +52,26 @@ metrics:
     grains: [month, quarter, year]
 """
 
+NEW_MRR = """\
+metrics:
+  mrr_new:
+    override: true
+    label: New customers
+    description: Customers who had no MRR at the month end before.
+    source: Company's own
+    owner: Finance
+    kind: simple
+    base: mrr_movements
+    time: month_end
+    filter: movement = 'new'
+    expression: count(*)
+    unit: count
+    format: count
+    higher_is_better: true
+    additive: full
+    grains: [month]
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -115,8 +135,9 @@ def test_a_changed_file_is_read_again(folder: Path) -> None:
         (HEADCOUNT.replace("    override: true\n", ""), 2, "the package has a metric 'headcount'", "override: true"),
         (HEADCOUNT.replace("  headcount:", "  headcont:"), 3, "'headcont' overrides nothing", "headcount"),
         (HEADCOUNT.replace("[month, quarter, year]", "[quarter]"), 2, "rpe derives from headcount", "rpe"),
+        (NEW_MRR, 2, "arr derives from mrr_new: mrr_new is no movement of arr", "arr"),
     ],
-    ids=["a clash of names", "nothing to replace", "what derives from it needs more"],
+    ids=["a clash of names", "nothing to replace", "what derives from it needs more", "a movement no longer"],
 )
 def test_what_does_not_fit_the_package_is_located(folder: Path, text: str, line: int, message: str, hint: str) -> None:
     with pytest.raises(DefinitionError) as caught:
@@ -124,6 +145,12 @@ def test_what_does_not_fit_the_package_is_located(folder: Path, text: str, line:
     assert (caught.value.file, caught.value.line) == ("metrics/mine.yaml", line)
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
+
+
+def test_a_file_that_would_be_passed_over_by_its_name_is_a_mistake(folder: Path) -> None:
+    with pytest.raises(DefinitionError, match=r"metrics/mine\.yml: files of metrics end in \.yaml") as caught:
+        Catalogue.load(written(folder, TICKETS, "mine.yml"))
+    assert caught.value.hint == "Call it mine.yaml."
 
 
 def test_tests_and_override_change_no_digest() -> None:

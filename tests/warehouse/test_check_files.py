@@ -82,6 +82,13 @@ def test_a_mistake_is_located(tmp_path: Path, wrong: str, right: str, line: int,
     assert hint in (caught.value.hint or "")
 
 
+def test_a_file_that_would_be_passed_over_by_its_name_is_a_mistake(tmp_path: Path) -> None:
+    own(tmp_path / "checks", GOOD).joinpath("more.yml").write_text(GOOD, encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"checks/more\.yml: files of checks end in \.yaml") as caught:
+        load_checks(tmp_path / "checks")
+    assert caught.value.hint == "Call it more.yaml."
+
+
 def test_own_checks_stand_beside_the_packages(tmp_path: Path) -> None:
     known = {check.id for check in load_checks()}
     mine = {check.id for check in load_checks(own(tmp_path / "checks", GOOD))}

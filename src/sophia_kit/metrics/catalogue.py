@@ -15,7 +15,13 @@ from sophia_kit.core.source_file import SourceFile
 from sophia_kit.core.suggest import nearest
 from sophia_kit.metrics.alerts.check import check_rules
 from sophia_kit.metrics.compile import Compiled, Shape, compile_metric
-from sophia_kit.metrics.definition import KINDS, Definition, DerivedDefinition, RowsDefinition
+from sophia_kit.metrics.definition import (
+    KINDS,
+    Definition,
+    DerivedDefinition,
+    PointInTimeDefinition,
+    RowsDefinition,
+)
 from sophia_kit.metrics.origin import Origin
 from sophia_kit.metrics.schema import Schema, canonical
 from sophia_kit.metrics.validation import check_inputs, check_rows, check_tests, derives_from
@@ -53,7 +59,7 @@ class Catalogue:
         """
         if folder is None:
             return _packaged()
-        files = [(path, path.stat()) for path in sorted(folder.glob("*.yaml"))]
+        files = [(path, path.stat()) for path in sorted(folder.glob("*.y*ml"))]
         stamps = tuple((path.name, stat.st_mtime_ns, stat.st_size) for path, stat in files)
         return _overlaid(folder, stamps) if stamps else _packaged()
 
@@ -174,9 +180,12 @@ def read_sources(folder: Traversable) -> Iterator[SourceFile]:
     """The definition files of a folder, in order of name.
 
     Raises:
-        DefinitionError: one that isn't YAML, or can't be read.
+        DefinitionError: one that isn't YAML, can't be read, or is called so that it would be passed over.
     """
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".yml"):
+            hint = f"Call it {file.name.removesuffix('.yml')}.yaml."
+            raise DefinitionError("files of metrics end in .yaml", file=f"{folder.name}/{file.name}", hint=hint)
         if file.name.endswith(".yaml"):
             yield SourceFile(f"{folder.name}/{file.name}", _text(file, folder))
 
@@ -232,11 +241,11 @@ def _replaced(definition: Definition, source: SourceFile, over: Catalogue | None
 def _check_what_derives(
     found: dict[str, Definition], below: dict[str, Definition], sources: dict[str, SourceFile]
 ) -> None:
-    """What derives from a metric that is replaced must still be possible."""
+    """What stands on a metric that is replaced, by its formula or its movements, must still be possible."""
     for definition in below.values():
-        if definition.name in found or not isinstance(definition, DerivedDefinition):
+        if definition.name in found:
             continue
-        for name in {item.metric for item in definition.inputs.values()} & found.keys():
+        for name in _stands_on(definition) & found.keys():
             try:
                 check_inputs(definition, {**below, name: found[name]}, sources[name])
             except DefinitionError as error:
@@ -245,6 +254,12 @@ def _check_what_derives(
                 raise sources[name].error(
                     ("metrics", name), f"{definition.name} derives from {name}: {problem}", hint
                 ) from None
+
+
+def _stands_on(definition: Definition) -> set[str]:
+    if isinstance(definition, DerivedDefinition):
+        return {item.metric for item in definition.inputs.values()}
+    return set(definition.movements) if isinstance(definition, PointInTimeDefinition) else set()
 
 
 def parse_definitions(source: SourceFile, schema: Schema | None = None) -> list[Definition]:

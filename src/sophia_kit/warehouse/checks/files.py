@@ -63,8 +63,13 @@ def read_folder(folder: Traversable) -> Iterator[tuple[SourceFile, tuple[str, ..
         DefinitionError: a file is wrong, or two checks have one id.
     """
     seen: dict[str, str] = {}
-    for file in sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name):
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
         name = f"{folder.name}/{file.name}"
+        if file.name.endswith(".yml"):
+            hint = f"Call it {file.name.removesuffix('.yml')}.yaml."
+            raise DefinitionError("files of checks end in .yaml", file=name, hint=hint)
+        if not file.name.endswith(".yaml"):
+            continue
         try:
             text = file.read_text(encoding="utf-8")
         except UnicodeDecodeError:
