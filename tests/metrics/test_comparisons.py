@@ -84,6 +84,20 @@ def test_a_sum_of_a_part_is_compared_with_no_whole_and_a_day_has_no_part() -> No
         assert found.unknown.code == "unfinished"
 
 
+@pytest.mark.parametrize("metric", ["takings", "buyers", "takings_of_year"])
+def test_what_grows_while_a_period_lasts_is_compared_with_the_same_part_alone(metric: str) -> None:
+    day = date(2025, 6, 3)
+    whole = compared("prior_year", day, metric=metric, include_unfinished=True)
+    assert whole.unknown is not None
+    assert whole.unknown.code == "unfinished"
+    assert compared("prior_year_to_date", day, metric=metric, include_unfinished=True).unknown is None
+
+
+@pytest.mark.parametrize("metric", ["average_ticket", "median_ticket", "takings_of_3_months"])
+def test_what_does_not_grow_with_its_period_is_compared_before_it_ends(metric: str) -> None:
+    assert compared("prior_year", date(2025, 6, 3), metric=metric, include_unfinished=True).unknown is None
+
+
 def test_a_trend_with_an_unfinished_end_compares_each_period_with_its_own_base() -> None:
     values = DAILY.ask("takings", date(2025, 6, 10), compare=("to_date",), periods=3, include_unfinished=True).values
     assert [v.value for v in values] == [30, 31, 10]

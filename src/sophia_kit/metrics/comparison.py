@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sophia_kit.metrics.cells import Cell, Cells, Members
+from sophia_kit.metrics.definition import CumulativeDefinition, DistinctCountDefinition
 from sophia_kit.metrics.number import decimal_of
 from sophia_kit.metrics.value import Comparison, ComparisonKind, Period, Unknown
 
@@ -72,7 +73,7 @@ def mean_cell(definition: Definition, cells: Cells, base: Base, key: Members) ->
 def compare(
     definition: Definition, kind: ComparisonKind, cell: Cell, base: Cell, period: Period, shown: Period
 ) -> Comparison:
-    """A value set against its base. A sum over a part of a period isn't compared with a whole one."""
+    """A value set against its base. What grows while its period lasts isn't compared with a whole one."""
 
     def unknown(why: Unknown) -> Comparison:
         return Comparison(kind, decimal_of(base.value), None, None, None, why, shown)
@@ -82,7 +83,7 @@ def compare(
     if base.unknown is not None:
         return unknown(base.unknown)
     alike = kind in TO_DATE and period.grain != "day"
-    if not period.complete and definition.additive == "full" and not alike:
+    if not period.complete and _grows(definition) and not alike:
         return unknown(Unknown("unfinished", f"{period.label} isn't over: a part isn't compared with a whole."))
     assert cell.value is not None
     assert base.value is not None
@@ -95,3 +96,10 @@ def compare(
             good = True
     relative = change / abs(base.value) if base.value else None
     return Comparison(kind, decimal_of(base.value), decimal_of(change), decimal_of(relative), good, None, shown)
+
+
+def _grows(definition: Definition) -> bool:
+    """Whether a value of the whole period is expected to be larger than one of a part: of sums, distinct counts, and
+    totals since the fiscal year began."""
+    since = definition.since if isinstance(definition, CumulativeDefinition) else None
+    return definition.additive == "full" or isinstance(definition, DistinctCountDefinition) or since == "fiscal_year"
