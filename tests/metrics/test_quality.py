@@ -12,7 +12,7 @@ import pytest
 from tests.metrics.asking import Asking
 from tests.metrics.conftest import Tiny, tiny_in
 
-from sophia_kit.metrics import explain
+from sophia_kit.metrics import MetricQuery, Principal, evaluate, explain
 from sophia_kit.metrics.value import QualityMark
 from sophia_kit.warehouse.checks import CheckResult
 
@@ -111,3 +111,22 @@ def test_an_explanation_has_all_checks_of_what_it_stands_on(tiny: Tiny) -> None:
     explained = explain("payment_volume", warehouse=company.warehouse, catalogue=company.catalogue)
     assert [each.check_id for each in explained.checks] == ["fx_rates.*", "payments.amount"]
     assert explained.quality == ()
+
+
+def test_who_is_restricted_learns_that_a_check_failed_and_nothing_of_others_rows(tiny: Tiny) -> None:
+    """A check's finding counts all rows, and names some."""
+    company = tiny(PAID, checks=[found("payments.amount"), found("payments.*", status="passed")])
+    ann = Principal("ann", (("segment", ("Enterprise",)),))
+    query = MetricQuery("payment_volume", DAY, principal=ann)
+    result = evaluate(company.warehouse, company.catalogue, query, company.clock, company.calendar)
+    (mark,) = result.value.quality
+    assert mark.text == "Check payments.amount failed: It holds."
+    explained = explain("payment_volume", warehouse=company.warehouse, catalogue=company.catalogue, principal=ann)
+    assert (explained.checks, explained.quality) == ((), (mark,))
+    assert {state.rows for state in explained.tables} == {None}
+    assert "3 of 9 rows" not in explained._repr_html_()
+    everybody = explain(
+        "payment_volume", warehouse=company.warehouse, catalogue=company.catalogue, principal=Principal("ceo")
+    )
+    assert [mark.detail for mark in everybody.quality] == ["3 of 9 rows."]
+    assert None not in {state.rows for state in everybody.tables}

@@ -283,7 +283,8 @@ def print_explanation(out: Console, item: Explanation) -> None:
         table.add_column(column, justify="right" if column == "Rows" else "left")
     for state in item.tables:
         at = f"{state.last_success_at:%Y-%m-%d %H:%M}" if state.last_success_at else "never"
-        table.add_row(state.table, state.source_system, at, f"{state.rows:,}", state.status)
+        rows = "" if state.rows is None else f"{state.rows:,}"
+        table.add_row(state.table, state.source_system, at, rows, state.status)
     out.print(table)
     _print_checks(out, item)
 

@@ -89,7 +89,8 @@ def evaluate(
             drafts.append((period, key, cell, tuple(compared)))
     freshness, provenance = _freshness(reader, clock), provenance_of(reader, catalogue, definition, warehouse)
     unit = unit_of(definition, warehouse.currency)
-    quality = marks(warehouse, (sql for sql, _ in reader.statements))
+    restricted = bool(permitted(query.principal, definition, ()))
+    quality = marks(warehouse, (sql for sql, _ in reader.statements), restricted=restricted)
     values = []
     for period, key, cell, compared_with in drafts:
         value = decimal_of(cell.value)

@@ -45,13 +45,14 @@ class TableState:
     Attributes:
         last_success_at: when it was last loaded completely (UTC); None when it never was.
         freshness_hours: how old its last load may be.
+        rows: of the whole table; None to a principal who may not see them all.
     """
 
     table: str
     source_system: str
     last_success_at: datetime | None
     freshness_hours: float
-    rows: int
+    rows: int | None
     status: str
 
 
@@ -64,7 +65,8 @@ class Explanation:
         sql: the statements, by the metric they compute; dates, currency and filters are bound as `$name`.
         tables: what it stands on in the snapshot; empty when nothing was loaded yet.
         freshness: over all tables; None when nothing was loaded yet.
-        checks: what the checks of the data it stands on found, by its undivided number; empty where none ran.
+        checks: what the checks of the data it stands on found, by its undivided number; empty where none ran, and to
+            a principal who may not see all rows, since it tells of all.
         quality: those of them that mark its values.
         file: where the definition stands, `file:line`; None when it was made in memory.
         own_definitions: see Provenance.
@@ -145,7 +147,7 @@ def explain_metric(
     restricted = tuple(dimension for dimension, _ in row_filter)
     compiled = {row.name: _compiled(catalogue, row, filters=restricted) for row in rows}
     names = catalogue.schema.tables(view for item in compiled.values() for view in item.views)
-    states = () if warehouse is None else _states(warehouse, names, clock)
+    states = () if warehouse is None else _states(warehouse, names, clock, restricted=bool(row_filter))
     statements = [item.sql for item in compiled.values()]
     return Explanation(
         name=definition.name,
@@ -168,8 +170,8 @@ def explain_metric(
         definition_digest=catalogue.digest(definition),
         tables=states,
         freshness=_overall(states) if states else None,
-        checks=() if warehouse is None else results_on(warehouse, statements),
-        quality=() if warehouse is None else marks(warehouse, statements),
+        checks=() if warehouse is None or row_filter else results_on(warehouse, statements),
+        quality=() if warehouse is None else marks(warehouse, statements, restricted=bool(row_filter)),
         snapshot_id=warehouse.snapshot.snapshot_id if warehouse and warehouse.snapshot else None,
         known_at=warehouse.known_at if warehouse else None,
         demo=warehouse.demo if warehouse else demo,
@@ -262,7 +264,7 @@ def _target(definition: Definition) -> str | None:
     return f"{target.value:,} {target.unit}"
 
 
-def _states(warehouse: Engine, names: tuple[str, ...], clock: Clock) -> tuple[TableState, ...]:
+def _states(warehouse: Engine, names: tuple[str, ...], clock: Clock, *, restricted: bool) -> tuple[TableState, ...]:
     freshness, now = warehouse.freshness(), clock.now()
     states = []
     for name in names:
@@ -273,7 +275,8 @@ def _states(warehouse: Engine, names: tuple[str, ...], clock: Clock) -> tuple[Ta
         status = "unknown" if at is None else "fresh"
         if at is not None and now - at > timedelta(hours=state.freshness_hours):
             status = "stale"
-        states.append(TableState(name, state.source_system, at, state.freshness_hours, state.row_count, status))
+        rows = None if restricted else state.row_count
+        states.append(TableState(name, state.source_system, at, state.freshness_hours, rows, status))
     return tuple(states)
 
 

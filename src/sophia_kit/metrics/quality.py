@@ -29,11 +29,12 @@ _found: WeakKeyDictionary[Engine, _Found] = WeakKeyDictionary()
 _guard = threading.Lock()
 
 
-def marks(engine: Engine, statements: Iterable[str]) -> tuple[QualityMark, ...]:
+def marks(engine: Engine, statements: Iterable[str], *, restricted: bool = False) -> tuple[QualityMark, ...]:
     """The checks that failed or could not run, of the data that the statements read, in order of their ids.
 
     A check of a column marks who reads the column, in whatever part of a statement or of a view below it; a check of
-    a view's rows marks who reads the view. Where no checks ran, one mark says that nothing is known.
+    a view's rows marks who reads the view. Where no checks ran, one mark says that nothing is known. To who is
+    restricted a mark says what the check demands, not what it found: that is of everybody's rows.
     """
     ran = tuple(statements)
     if not ran:
@@ -44,7 +45,12 @@ def marks(engine: Engine, statements: Iterable[str]) -> tuple[QualityMark, ...]:
     if not found.results:
         return (QualityMark("", "", "No checks ran on this snapshot.", "unknown"),)
     return tuple(
-        QualityMark(each.check_id, each.view, each.detail, "failed" if each.status == "failed" else "unknown")
+        QualityMark(
+            each.check_id,
+            each.view,
+            each.description if restricted else each.detail,
+            "failed" if each.status == "failed" else "unknown",
+        )
         for each in _standing_on(found.problems, ran)
     )
 
