@@ -48,6 +48,21 @@ def test_what_happens(fields: dict[str, object], values: list[float | None], hap
     assert told(rule(**fields), values)[1] == happened
 
 
+@pytest.mark.parametrize(
+    ("value", "fields", "status"), [(BAD, {"for": 2}, "firing"), (GOOD, {"recovery": {"for": 2}}, "ok")]
+)
+def test_data_that_comes_late_breaks_no_row_of_periods(value: float, fields: dict[str, object], status: str) -> None:
+    given_rule = rule(**fields)
+    series, _ = advance(given_rule, fresh(given_rule), [seen(0, BAD), seen(1, value)][value == BAD :], NOW)
+    day = 2
+    waiting, transitions = advance(given_rule, series, [seen(day, LOST, "not_covered", final=False)], NOW)
+    assert [word(item) for item in transitions] == ["unknown"]
+    assert waiting.status == series.status
+    judged, transitions = advance(given_rule, waiting, [seen(day, value)], NOW)
+    assert judged.status == status
+    assert [word(item) for item in transitions] == ["known", "firing" if status == "firing" else "recovered"]
+
+
 @PROPERTY
 @given(RULES, st.lists(st.sampled_from([GOOD, LOST]), max_size=30))
 def test_unknown_never_fires(given_rule: ThresholdRule, values: list[float | None]) -> None:

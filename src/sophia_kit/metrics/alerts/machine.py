@@ -111,10 +111,10 @@ class _Track:
         self._silenced = silenced
 
     def unknown(self, seen: Observation) -> None:
-        """The period can't be judged: that is an alert of its own."""
+        """The period can't be judged: that is an alert of its own. One that waits for its data breaks no row yet."""
         assert seen.unknown is not None
         series, why = self.series, seen.unknown
-        if series.status == "pending":
+        if series.status == "pending" and seen.final:
             self._tell("rule", "cleared", seen, f"{_label(seen)} is unknown in {seen.period.label}", quiet=True)
             series = replace(series, status="ok", bad_periods=0)
         text = f"{_label(seen)} is unknown for {seen.period.label}: {why.reason}"
@@ -127,7 +127,8 @@ class _Track:
         elif not quiet and self._due(series.unknown_notified_on, seen):
             self._tell("unknown", "reminder", seen, text)
             series = replace(series, unknown_notified_on=seen.period.start)
-        self.series = replace(series, good_periods=0, unknown_code=why.code, unknown_reason=why.reason)
+        good = 0 if seen.final else series.good_periods
+        self.series = replace(series, good_periods=good, unknown_code=why.code, unknown_reason=why.reason)
 
     def known(self, seen: Observation) -> None:
         """The period is bad, good, between the two, or too thin to tell."""
