@@ -372,6 +372,18 @@ def test_a_dimension_is_reached_over_a_relationship_without_multiplying_rows(tin
     assert never.result("revenue", by=("segment",)).frame()["segment"].to_list() == [None]
 
 
+def test_a_member_that_one_input_knows_is_a_member(tiny: Tiny) -> None:
+    """A seller who has a quota and never had a deal attained nothing of it, and is no misspelling."""
+    users = [{"source_id": "u", "name": "Ann"}, {"source_id": "v", "name": "Ben"}]
+    quota = {"quarter_start": date(2025, 4, 1), "amount": 10, "currency": "USD", "owner_id": "v"}
+    deal = {"close_day": date(2025, 5, 1), "amount": 5, "currency": "USD", "owner_id": "u", "is_won": True}
+    asking = tiny({"salesforce_users": users, "quotas": [quota], "salesforce_opportunities": [deal]})
+    assert asking.value("quota_attainment", filters={"owner": "Ben"}).value == 0
+    assert asking.value("quota", filters={"owner": ("Ben", "(not set)")}).value == 10
+    with pytest.raises(UnknownName, match="No owner is called 'Bem'"):
+        asking.value("quota_attainment", filters={"owner": ("Ben", "Bem")})
+
+
 @pytest.mark.parametrize(
     ("question", "error", "message", "hint"),
     [
@@ -379,6 +391,7 @@ def test_a_dimension_is_reached_over_a_relationship_without_multiplying_rows(tin
         ({"by": ("segmnt",)}, UnknownName, "No dimension of revenue is called 'segmnt'", "segment"),
         ({"filters": {"segmnt": "x"}}, UnknownName, "No dimension of revenue is called 'segmnt'", "segment"),
         ({"filters": {"stream": "fee"}}, UnknownName, "No stream is called 'fee'", "fees"),
+        ({"filters": {"stream": ("fees", "fee")}}, UnknownName, "No stream is called 'fee'", "fees"),
         ({"grain": "week"}, UnknownName, "No grain of revenue is called 'week'", "month"),
         ({"compare": ("prior_yaer",)}, UnknownName, "No comparison is called 'prior_yaer'", "prior_year"),
         ({"day": date(2025, 7, 2)}, InputError, "2025-07-02 has not come yet", "up to 2025-07-01"),

@@ -35,7 +35,7 @@ from sophia_kit.metrics.expression import (
 )
 from sophia_kit.metrics.principal import Filters, Principal, permitted
 from sophia_kit.metrics.schema import canonical
-from sophia_kit.metrics.value import Period, Unknown
+from sophia_kit.metrics.value import NOT_SET, Period, Unknown
 from sophia_kit.warehouse import TableFreshness
 
 if TYPE_CHECKING:
@@ -127,7 +127,19 @@ class Reader:
         return max(known) if len(known) == len(days) else None
 
     def cells(self, definition: Definition, by: Members, filters: Filters, periods: Sequence[Period]) -> Cells:
-        """The metric's numbers for `periods`, which are distinct and of one grain."""
+        """The metric's numbers for `periods`, which are distinct and of one grain.
+
+        Raises:
+            UnknownName: a filter names a member that no row of the metric has, whatever the period.
+        """
+        cells = self._cells(definition, by, filters, periods)
+        # A member without rows may be misspelt, and one with rows hides another beside it.
+        doubtful = tuple(pair for pair in filters if not cells.found or len(pair[1]) > 1)
+        if doubtful and not all(cell.unknown and cell.unknown.code == "not_loaded" for cell in cells.absent.values()):
+            self._check_members(definition, doubtful)
+        return cells
+
+    def _cells(self, definition: Definition, by: Members, filters: Filters, periods: Sequence[Period]) -> Cells:
         if isinstance(definition, DerivedDefinition):
             return self._derived(definition, by, filters, periods)
         assert isinstance(definition, RowsDefinition)
@@ -163,8 +175,6 @@ class Reader:
             if row["row_count"]:
                 start, members = key_of(row, by)
                 found[by_start[start], members] = cell_of(definition, row, lacking.get((start, members), []))
-        if asked_for and not found:
-            self._check_members(definition, asked_for)
         return Cells(found, absent)
 
     def _shape(self, definition: RowsDefinition, by: Members, filters: Filters, periods: Sequence[Period]) -> Shape:
@@ -206,7 +216,7 @@ class Reader:
         definition = self._catalogue.get(item.metric)
         if item.window is None:
             moved = {period: self.calendar.shift(period, item.offset) if item.offset else period for period in periods}
-            cells = self.cells(definition, by, filters, list(moved.values()))
+            cells = self._cells(definition, by, filters, list(moved.values()))
             found = {
                 (period, key): cells.found[there, key]
                 for period, there in moved.items()
@@ -222,7 +232,7 @@ class Reader:
             for period in periods
         }
         every = sorted({month for window in months.values() for month in window}, key=lambda month: month.start)
-        cells = self.cells(definition, by, filters, every)
+        cells = self._cells(definition, by, filters, every)
         keys = cells.members()
         found = {(p, key): window_cell(definition, item, cells, months[p], key) for p in periods for key in keys}
         return Cells(found, {p: window_cell(definition, item, cells, months[p], ()) for p in periods})
@@ -326,14 +336,19 @@ class Reader:
         first, whole = days[key], self.calendar.history_begins
         return max(first, whole) if first and whole else first
 
-    def _check_members(self, definition: RowsDefinition, filters: Filters) -> None:
+    def _check_members(self, definition: Definition, filters: Filters) -> None:
+        rows = self._catalogue.rows_below(definition)
         for dimension, members in filters:
-            restricted = permitted(self._principal, definition, ())
-            shape = Shape((dimension,), tuple(name for name, _ in restricted))
-            shape = replace(shape, members=tuple(len(items) for _, items in restricted))
-            compiled = compile_members(definition, shape, self.warehouse.dialect, self._catalogue.schema)
-            params = self._filter_params(restricted)
-            known = self.warehouse.query(compiled.sql, params).frame["member"].to_list()
+            known = {member for row in rows for member in self._members(row, dimension)}
             for member in members:
-                if member not in known:
-                    raise UnknownName(dimension, member, known)
+                if known and member not in known and member != NOT_SET:
+                    raise UnknownName(dimension, member, sorted(known))
+
+    def _members(self, definition: RowsDefinition, dimension: str) -> list[str]:
+        """The members of a dimension that the principal may see."""
+        restricted = permitted(self._principal, definition, ())
+        shape = Shape((dimension,), tuple(name for name, _ in restricted))
+        shape = replace(shape, members=tuple(len(items) for _, items in restricted))
+        compiled = compile_members(definition, shape, self.warehouse.dialect, self._catalogue.schema)
+        params = self._filter_params(restricted)
+        return self.warehouse.query(compiled.sql, params).frame["member"].to_list()
