@@ -165,6 +165,17 @@ def test_why_leads_to_the_explanation_of_the_change(demo_settings: Settings) -> 
         ("select * from payments", "declined", "no rows"),
         ("what does NRR mean", "declined", "sophia explain"),
         ("the weather", "declined", "numbers of the catalogue"),
+        ("average processing time last month", "asks", "'average'"),
+        ("average active properties", "asks", "'average'"),
+        ("revenue until September", "asks", "until september"),
+        ("revenue up to September", "asks", "up to september"),
+        ("payments due last month", "asks", "'due'"),
+        ("long calls last month", "asks", "'long'"),
+        ("revenue and costs", "asks", "'costs'"),
+        ("revenue & costs", "asks", "'costs'"),
+        ("number of calls with competitor mentions", "asks", "'number'"),
+        ("how many calls were negative last week", "asks", "one metric"),
+        ("revenue on 30 June", "asks", "by day"),
         ("¿cuánto?", "declined", "no metric"),
     ],
 )
@@ -175,6 +186,27 @@ def test_what_is_not_sure_is_asked_back_or_declined_with_the_reason(
     assert answer.status == status
     assert reason in (answer.reason or "")
     assert answer.query is None
+
+
+@pytest.mark.parametrize(
+    ("question", "metric", "day"),
+    [
+        ("May revenue", "revenue", date(2025, 5, 31)),
+        ("May I see revenue", "revenue", DAY),
+        ("how may customers do we have", "customers", DAY),
+        ("what % of payments failed", "failure_rate", DAY),
+        ("failed payments %", "failure_rate", DAY),
+        ("NRR on 30 June 2025", "nrr", date(2025, 6, 30)),
+        ("how long is our sales cycle", "sales_cycle", DAY),
+        ("revenue from January up to September", "revenue", date(2025, 9, 30)),
+    ],
+)
+def test_small_words_and_signs_are_read_as_what_they_say(
+    question: str, metric: str, day: date, interpreter: Interpreter
+) -> None:
+    query = interpreter.interpret(question).query
+    assert query is not None
+    assert (query.metric, query.day) == (metric, day)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sophia_kit.metrics.question.board import Board
+from sophia_kit.metrics.question.board import Board, phrase
 from sophia_kit.metrics.question.lexicon import lexicon
 from sophia_kit.metrics.question.tokens import STOP
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["Account", "account", "is_filler", "listing", "refusal"]
 
 _LISTING = frozenset({"which", "who", "list"})
+_NO_AVERAGE = ("percentile", "distinct_count", "cumulative")
+"""Kinds that are no average, though their total is computed anew."""
+_BESIDE = {"long": ("how", -1), "due": ("to", 1)}
+"""Words that change nothing next to another only: `how long`, but not `long calls`; `due to`, not `payments due`."""
+_COUNTED = phrase(r"how many|(?:number|count) of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,12 @@ def account(board: Board, definition: Definition, soft: Set[int], described: Set
         others: positions that name another metric or a dimension: a description doesn't explain these.
     """
     nouns = lexicon().unit_nouns.get(definition.unit, frozenset())
-    if definition.additive == "none":
+    if definition.additive == "none" and definition.kind not in _NO_AVERAGE:
         nouns |= lexicon().averaged_nouns
     unexplained, by_description, why = [], 0, None
     refused = _refused(board)
+    # A share isn't how many there are.
+    counted = {positions.start for positions, _ in board.find(_COUNTED)} if definition.unit == "ratio" else set()
     for index in board.left():
         token = board.tokens[index]
         if index in soft:
@@ -54,7 +61,7 @@ def account(board: Board, definition: Definition, soft: Set[int], described: Set
         if index in refused:
             why = why or refused[index]
             unexplained.append(index)
-        elif is_filler(board, index) or token.stem in nouns:
+        elif index not in counted and (is_filler(board, index) or token.stem in nouns):
             continue
         elif index in others or (index and board.tokens[index - 1].word == "per"):
             unexplained.append(index)
@@ -76,6 +83,10 @@ def listing(board: Board, named: Set[int]) -> int | None:
 def is_filler(board: Board, index: int) -> bool:
     """Whether a word changes nothing."""
     token = board.tokens[index]
+    if token.word in _BESIDE:
+        word, away = _BESIDE[token.word]
+        beside = index + away
+        return 0 <= beside < len(board.tokens) and board.tokens[beside].word == word
     return token.word in lexicon().fillers or token.raw in lexicon().fillers
 
 

@@ -48,8 +48,8 @@ _USUAL = phrase(
 )
 _GROWTH = phrase(
     r"gr[oe]w|grown|growing|growth rate|growth|increased?|increasing|decreased?|changed?|changing|rise|rose|risen"
-    r"|rising|fall|fell|fallen|falling|drop|dropped|dropping|up|down|higher|lower|better|worse|ahead|behind|moved|delta"
-    r"|difference|shift"
+    r"|rising|fall|fell|fallen|falling|drop|dropped|dropping|up(?! to\b)|down|higher|lower|better|worse|ahead|behind"
+    r"|moved|delta|difference|shift"
 )
 _SHORT = {"m": "month", "q": "quarter", "w": "week", "d": "day"}
 

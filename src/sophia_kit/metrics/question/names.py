@@ -124,8 +124,16 @@ def _placed(
         if concept in wanted:
             wanted.remove(concept)
             positions.append(index)
-    if not wanted and positions[-1] - positions[0] <= _REACH:
+    if wanted or positions[-1] - positions[0] > _REACH:
+        return
+    if len(phrase) > 2 or "and" not in (board.tokens[index].word for index in range(positions[0], positions[-1])):
         yield Match(metric, frozenset(positions), score * lexicon().confidence["scattered"], phrase)
+
+
+def _between(board: Board, index: int, phrase: tuple[str, ...]) -> bool:
+    """Whether a word may stand within a name. `Revenue and cost` are two things, whatever they name together."""
+    word = board.tokens[index].word
+    return word in STOP and (word != "and" or len(phrase) > 2)
 
 
 def _in_order(phrase: tuple[str, ...], start: int, have: dict[int, str], board: Board) -> list[int] | None:
@@ -133,7 +141,7 @@ def _in_order(phrase: tuple[str, ...], start: int, have: dict[int, str], board: 
     positions: list[int] = []
     index = start
     for concept in phrase:
-        while positions and index in have and have[index] != concept and board.tokens[index].word in STOP:
+        while positions and index in have and have[index] != concept and _between(board, index, phrase):
             positions.append(index)
             index += 1
         if have.get(index) != concept:

@@ -32,7 +32,10 @@ _EVERY = phrase(
 )
 _TREND_WORDS = phrase(r"over time|trends?|trending|trended|history|historical|historically|time series|evolution")
 _FUTURE = phrase(rf"(?:the )?(?:next|coming|following|upcoming) (?:\d+ )?{UNIT}s?|tomorrow")
-_BEFORE_MAY = frozenset({"in", "of", "since", "for", "from", "to", "until", "last", "and", "during", "through", "end"})
+_UNTIL = phrase(rf"(?:until|till|through|thru|up to|to) {POINT}")
+_BEFORE_MODAL = frozenset({"how", "what", "which", "who", "it", "that", "this"})
+_AFTER_MODAL = frozenset({"i", "we", "you", "one", "it", "be", "have", "also", "not"})
+"""Words beside `may` where it is no month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class When:
         since: whether the span goes on to the latest period.
         future: a phrase that names time to come.
         twice: whether two periods are named that nothing connects.
+        open: a phrase that says where the time ends, and not where it begins.
     """
 
     span: Span | None = None
@@ -59,6 +63,7 @@ class When:
     since: bool = False
     future: bool = False
     twice: bool = False
+    open: str = ""
 
     @property
     def silent(self) -> bool:
@@ -111,8 +116,12 @@ def read_when(board: Board, now: Now) -> When:
     if when.span is None:
         when = _range(board, when, now)
     when = _grains(board, when)
+    for positions, match in board.find(_UNTIL):
+        if when.span is None and when.count is None:
+            board.take(positions)
+            return replace(when, open=match[0])
     for positions, match in list(board.find(_POINT)):
-        if match[0] == "may" and board.tokens[max(positions.start - 1, 0)].word not in _BEFORE_MAY:
+        if match[0] == "may" and _modal(board, positions.start):
             continue
         span = point(match[0], now)
         if span is None:
@@ -122,6 +131,12 @@ def read_when(board: Board, now: Now) -> When:
             return replace(when, twice=True)
         when = replace(when, span=span)
     return when
+
+
+def _modal(board: Board, may: int) -> bool:
+    """Whether `may` is the verb: `may I see`, `how may`, `may be down`."""
+    words = ["", *(token.word for token in board.tokens), ""]
+    return words[may] in _BEFORE_MODAL or words[may + 2] in _AFTER_MODAL
 
 
 def _range(board: Board, when: When, now: Now) -> When:
@@ -162,19 +177,25 @@ def _between(first: str, last: str, text: str, now: Now) -> Span | None:
     return Span(begin.first, end.last, text)
 
 
-def resolve(when: When, grains: tuple[Grain, ...], now: Now) -> Asked | Problem:
-    """The periods of a metric that has `grains`, the first of them its own."""
+def resolve(when: When, grains: tuple[Grain, ...], now: Now, *, at_end: bool = True) -> Asked | Problem:
+    """The periods of a metric that has `grains`, the first of them its own.
+
+    Args:
+        at_end: whether the metric stands at a period's end, as balances do: a day that ends a period means that one.
+    """
     if when.future:
         return Problem("That time has not come yet.", future=True)
+    if when.open:
+        return Problem(f"It says {when.open!r}, not since when.")
     if when.twice:
         return Problem("It names two periods, and nothing says how they go together.")
     asked = _resolve(when, grains[0], now)
     if isinstance(asked, Asked) and asked.grain is not None and asked.grain not in grains:
         offered = ", ".join(grains)
         instead = _at_the_end(asked, grains, now)
-        if instead is not None:
+        if instead is not None and at_end:
             return instead
-        return Problem(f"It isn't offered by {asked.grain}; it is by {offered}.", (Asked(None, None),))
+        return Problem(f"It isn't offered by {asked.grain}; it is by {offered}.", (instead or Asked(None, None),))
     return asked
 
 

@@ -32,6 +32,8 @@ _WHY = phrase(
 _PART_OF: dict[ComparisonKind, ComparisonKind] = {"prior_period": "to_date", "prior_year": "prior_year_to_date"}
 """A part of a period is compared with as much of another."""
 _EXPLAINED = ("prior_period", "prior_year", "target")
+_AT_END = ("point_in_time", "cohort", "cumulative")
+"""Kinds whose value of a month is that of its last day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Reader:
         else:
             when, kinds, note = related
             assumed += [note] if note else []
-            asked = resolve(when, definition.grains, self._now)
+            asked = resolve(when, definition.grains, self._now, at_end=definition.kind in _AT_END)
         timed = asked if isinstance(asked, Asked) else asked.instead[0] if asked.instead else Asked(None, None)
         if timed.include_unfinished:
             kinds = tuple(_PART_OF.get(kind, kind) for kind in kinds)

@@ -22,7 +22,7 @@ _PRONOUN = re.compile(
     r" us\b"
 )
 """Elsewhere `us` is the country."""
-_SILENT = frozenset(",.?!:\"()&’'-–—%$/")
+_SILENT = frozenset(",.?!:\"()&’'-–—$/")
 _MONTH_ENDS = ("ss", "us", "is")
 
 
@@ -51,6 +51,7 @@ def words(text: str) -> list[str]:
     """The words of a name or a question, and the signs that aren't punctuation."""
     plain = _PRONOUN.sub(r"\1", re.sub(r"\bu\.s\.(?:a\.)?", "usa", fold(text)))
     plain = re.sub(rf"\b({_SPAN})\s*-\s*({_SPAN})\b", r"\1 to \2", plain)
+    plain = re.sub(r"\s&\s", " and ", plain)
     plain = re.sub(r"\b([a-z])/\1\b", r"\1o\1", plain)  # y/y, q/q
     plain = re.sub(r"(?<=[a-z])'(?:s|re|ve|ll|d|m)\b", _contraction, plain)
     plain = re.sub(r"(?<=[a-z])n't\b", " not", plain)
