@@ -134,6 +134,17 @@ def test_a_window_that_begins_before_the_data_is_unknown(
     assert needed in value.unknown.reason
 
 
+@pytest.mark.parametrize("metric", ["takings", "average_ticket", "buyers", "median_ticket", "takings_of_3_months"])
+def test_a_period_that_began_before_everything_was_kept_is_unknown(metric: str) -> None:
+    """What is there of its first days is not all that happened: a part isn't told as the whole."""
+    shops = Shops([ANCHOR, ("a", date(2025, 3, 2), Decimal(7), "ben"), ("a", date(2025, 6, 3), Decimal(7), "ben")])
+    calendar = Calendar(history_begins=date(2025, 3, 2))
+    early = shops.ask(metric, date(2025, 3, 31), calendar).value
+    assert early.unknown is not None
+    assert early.unknown.code == "before_data"
+    assert shops.number(metric, LAST, calendar) is not None
+
+
 def test_an_unfinished_running_total_counts_up_to_the_day_asked_about() -> None:
     value = STEADY.ask("takings_of_year", date(2025, 5, 10), include_unfinished=True).value
     assert (value.period.label, value.period.complete) == ("May 2025", False)

@@ -258,6 +258,9 @@ class Reader:
             reached = self.calendar.period("month", opening).end_inclusive if by_month else opening
             if reached < first:
                 return Unknown("before_data", f"{begins}; what counts for {period.label} begins on {opening}.")
+        whole = self.calendar.history_begins
+        if whole is not None and isinstance(definition, FlowDefinition) and opening < whole:
+            return Unknown("before_data", f"Everything is kept from {whole} on; {opening} is needed.")
         if definition.base_grain == "month" and not period.complete:
             return Unknown("unfinished", f"{definition.label} is known when its month has ended.")
         return None
