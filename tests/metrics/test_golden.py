@@ -34,8 +34,10 @@ def golden(raw: Raw, metric: str, period: Period, by: str | None = None) -> Valu
 
 
 def total(raw: Raw, metric: str, period: Period) -> Fraction | None:
-    """The golden total; a sum without rows is zero."""
-    zero = None if CATALOGUE.get(metric).additive == "none" else Fraction(0)
+    """The golden total; a sum or a count without rows is zero."""
+    definition = CATALOGUE.get(metric)
+    counted = definition.additive != "none" or definition.kind == "distinct_count"
+    zero = Fraction(0) if counted else None
     return golden(raw, metric, period).get("", zero)
 
 
