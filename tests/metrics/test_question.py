@@ -260,6 +260,10 @@ def test_a_principal_is_answered_from_its_rows_and_told_of_no_other_member(demo_
     assert answer.result is not None
     assert [value.value for value in answer.result.values] == [value.value for value in seen.values]
     assert ask("ARR in the US", principal=canada, settings=demo_settings).status == "asks"
+    northgate = Principal("partner", (("processor", ("Northgate",)),))
+    assert ask("failure rate at Northgaet", principal=northgate, settings=demo_settings).status == "answered"
+    assert ask("failure rate at Halyrad", principal=northgate, settings=demo_settings).notes == ()
+    assert ask("failure rate at Halyrad", settings=demo_settings).notes == ("'halyrad' is read as 'halyard'",)
     assert ask("ARR excluding Enterprise", principal=canada, settings=demo_settings).status == "asks"
     assert ask("why did ARR rise in Q3", principal=canada, settings=demo_settings).status == "declined"
     with pytest.raises(AccessRefused):

@@ -79,10 +79,9 @@ class Interpreter:
             known = engines.get(engine)
             if known is None:
                 names = Names(catalogue)
-                words = Members(engine, catalogue).words()
-                spelling = Spelling({*lexicon().words(), *names.vocabulary, *words})
-                known = engines[engine] = _Known(names, spelling)
-        self._spelling = known.spelling
+                known = engines[engine] = _Known(names, _spelling(names, Members(engine, catalogue)))
+        # A misspelt word isn't set right to a member that the principal doesn't know of.
+        self._spelling = known.spelling if principal is None else _spelling(known.names, self._members)
         self._reader = Reader(catalogue, known.names, self._members, self._now)
 
     def interpret(self, question: str) -> Answer:
@@ -156,6 +155,10 @@ class Interpreter:
 
     def _described(self, query: MetricQuery, top: Top | None) -> str:
         return described(self._catalogue.get(query.metric), query, top, self._now)
+
+
+def _spelling(names: Names, members: Members) -> Spelling:
+    return Spelling({*lexicon().words(), *names.vocabulary, *members.words()})
 
 
 def _unsure(reading: Reading, rivals: list[Reading]) -> str:
