@@ -13,7 +13,7 @@ from tests.metrics.asking import Asking
 from tests.metrics.conftest import NIGHT, Tiny
 
 from sophia_kit.core.errors import InputError, UnknownName
-from sophia_kit.metrics import Calendar
+from sophia_kit.metrics import Calendar, Catalogue
 from sophia_kit.metrics.value import Grain
 
 
@@ -370,6 +370,20 @@ def test_a_dimension_is_reached_over_a_relationship_without_multiplying_rows(tin
     assert unknown.unknown is not None
     assert unknown.unknown.code == "not_loaded"
     assert never.result("revenue", by=("segment",)).frame()["segment"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    ("column", "hint"), [("attempted_at", "of type DATE: attempted_day, say"), ("status", "of type DATE.")]
+)
+def test_a_time_that_is_no_day_is_told_apart(tiny: Tiny, column: str, hint: str) -> None:
+    """The likeliest slip in a first metric of one's own: a moment has no company day."""
+    paid = {"attempted_at": datetime(2025, 6, 3, 9, tzinfo=UTC), "attempted_day": date(2025, 6, 3), "status": "failed"}
+    asking = tiny({"payments": [paid]})
+    definition = asking.catalogue.get("failed_payments").model_copy(update={"time": column})
+    asking = replace(asking, catalogue=Catalogue([definition]))
+    with pytest.raises(InputError, match=f"takes its days from {column} of payments, which holds no dates") as caught:
+        asking.value("failed_payments")
+    assert hint in (caught.value.hint or "")
 
 
 def test_a_member_that_one_input_knows_is_a_member(tiny: Tiny) -> None:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from sophia_kit.core.errors import UnknownName
+from sophia_kit.core.errors import InputError, UnknownName
 from sophia_kit.metrics.calendar import Calendar, day_is_over, months_before, year_before
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.cell import Cell, Cells, Members, cell_of, key_of, window_cell
@@ -335,7 +335,10 @@ class Reader:
         days = self._snapshot.first_days
         if key not in days:
             sql = f"SELECT min({column}) FROM {definition.base}"  # noqa: S608  # both checked against the schema
-            days[key] = self.warehouse.query(sql).frame.item()
+            found = self.warehouse.query(sql).frame.item()
+            if found is not None and type(found) is not date:
+                raise _no_days(definition, column, self._catalogue.schema.columns(definition.base))
+            days[key] = found
         first, whole = days[key], self.calendar.history_begins
         return max(first, whole) if first and whole else first
 
@@ -355,3 +358,13 @@ class Reader:
         compiled = compile_members(definition, shape, self.warehouse.dialect, self._catalogue.schema)
         params = self._filter_params(restricted)
         return self.warehouse.query(compiled.sql, params).frame["member"].to_list()
+
+
+def _no_days(definition: RowsDefinition, column: str, known: Sequence[str]) -> InputError:
+    """A moment has no company day of its own: the views have a column of days beside it."""
+    day = column.removesuffix("_at") + "_day"
+    near = f": {day}, say" if day in known else ""
+    return InputError(
+        f"{definition.name} takes its days from {column} of {definition.base}, which holds no dates.",
+        hint=f"Let its definition name a column of type DATE{near}.",
+    )
