@@ -51,14 +51,18 @@ def silence_rule(
     """Tell nothing of the rule until `until`; of the series that have these members, when any are given.
 
     Raises:
-        UnknownName: no such rule, or the rule doesn't split by that dimension.
+        UnknownName: no such rule, the rule doesn't split by that dimension, or it has judged members and this is none.
         InputError: `until` has passed, or there is no reason.
     """
     definition, rule = find_rule(catalogue, name)
     by = rule.by if isinstance(rule, PeriodicRule) else ()
-    for dimension, _ in members:
+    judged = [dict(series.members) for series in state.alerts.series(definition.name, rule.name)]
+    for dimension, member in members:
         if dimension not in by:
             raise UnknownName(f"dimension that {definition.name}.{rule.name} splits by", dimension, by)
+        watched = {each[dimension] for each in judged if dimension in each}
+        if watched and member not in watched:
+            raise UnknownName(f"{dimension} that {definition.name}.{rule.name} watches", member, watched)
     if until <= now:
         raise InputError(f"{until:%Y-%m-%d %H:%M} UTC has passed.", hint="Silence it until a later time.")
     if not reason.strip():
