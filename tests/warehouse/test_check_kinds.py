@@ -96,6 +96,17 @@ def test_failed_rows_are_those_that_polars_counts(
         assert [list(row) for row in found] == [expected]
 
 
+@pytest.mark.parametrize("rows_told", [0, 10**6])
+def test_where_there_are_no_keys_every_value_is_lost_and_nothing_else(
+    scratch: duckdb.DuckDBPyConnection, rows_told: int
+) -> None:
+    given_rows = [{"account_id": "x", "status": "open"}, {"account_id": None, "status": "open"}]
+    scratch.register(VIEW, pl.DataFrame(given_rows, schema=SCHEMA))
+    scratch.register("accounts", pl.DataFrame({"source_id": []}, schema={"source_id": pl.String}))
+    found = scratch.execute(compile_scan(VIEW, [CASES[3][0]], rows_told)).fetchall()
+    assert found == [(2, 2, 1)]
+
+
 def fill(connection: duckdb.DuckDBPyConnection, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
     """Raw tables with these rows; those that aren't named were never loaded."""
     for name, contract in load_contracts().items():

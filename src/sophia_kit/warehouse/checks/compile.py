@@ -173,7 +173,8 @@ def _broken(check: Check) -> str | None:
     if isinstance(check, Relationship):
         view, _, key = check.to.partition(".")
         keys = f"SELECT {_quoted(key)} FROM {_quoted(view)} WHERE {_quoted(key)} IS NOT NULL"
-        return f"{_quoted(check.column)} NOT IN ({keys})"
+        # Into no keys at all even NULL doesn't fit, and NULL is no value.
+        return f"({_quoted(check.column)} IS NOT NULL AND {_quoted(check.column)} NOT IN ({keys}))"
     if isinstance(check, AcceptedValues):
         return f"{_quoted(check.column)} NOT IN ({', '.join(_text(value) for value in check.values)})"
     if isinstance(check, Range):
