@@ -234,7 +234,7 @@ def test_one_member_can_be_silenced(state: State) -> None:
     silence_rule(state, rules, "low", members=(("town", "Ulm"),), now=now, until=until, reason="fair")
     run = judge(till({"a": [40], "c": [40]}), rules, state, 1)
     assert {(event.members[0][1], event.notified) for event in run.events} == {("Ulm", False), ("Bonn", True)}
-    with pytest.raises(UnknownName, match="No town that takings.low watches is called 'Bon'"):
+    with pytest.raises(UnknownName, match=r"No town that takings\.low watches is called 'Bon'"):
         silence_rule(state, rules, "low", members=(("town", "Bon"),), now=now, until=until, reason="fair")
 
 
