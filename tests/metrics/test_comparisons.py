@@ -90,6 +90,7 @@ def test_what_grows_while_a_period_lasts_is_compared_with_the_same_part_alone(me
     whole = compared("prior_year", day, metric=metric, include_unfinished=True)
     assert whole.unknown is not None
     assert whole.unknown.code == "unfinished"
+    assert "prior_year_to_date compares it with as much" in whole.unknown.reason
     assert compared("prior_year_to_date", day, metric=metric, include_unfinished=True).unknown is None
 
 

@@ -84,7 +84,11 @@ def compare(
         return unknown(base.unknown)
     alike = kind in TO_DATE and period.grain != "day"
     if not period.complete and _grows(definition) and not alike:
-        return unknown(Unknown("unfinished", f"{period.label} isn't over: a part isn't compared with a whole."))
+        same = {"prior_period": "to_date", "prior_year": "prior_year_to_date"}.get(kind)
+        with_part = f"; {same} compares it with as much" if same and period.grain != "day" else ""
+        return unknown(
+            Unknown("unfinished", f"{period.label} isn't over: a part isn't compared with a whole{with_part}.")
+        )
     assert cell.value is not None
     assert base.value is not None
     change = cell.value - base.value
