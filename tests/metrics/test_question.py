@@ -143,6 +143,15 @@ def test_why_leads_to_the_explanation_of_the_change(demo_settings: Settings) -> 
     assert answer.change.value.period.label == "Apr 2025"
 
 
+def test_why_says_when_it_was_the_other_way_round(demo_settings: Settings) -> None:
+    up, down = (ask(f"why is ARR {way} in September?", settings=demo_settings) for way in ("up", "down"))
+    assert up.change is not None
+    assert up.change.change is not None
+    assert up.change.change > 0
+    assert down.notes[:-1] == up.notes
+    assert down.notes[-1] == f"against Aug 2025 it is not down: the change is {up.change.display}"
+
+
 @pytest.mark.parametrize(
     ("question", "status", "reason"),
     [

@@ -16,6 +16,7 @@ from sophia_kit.metrics.change import ChangeExplanation, explain_change
 from sophia_kit.metrics.entry import current_engine, metric
 from sophia_kit.metrics.question.answer import Answer, Option
 from sophia_kit.metrics.question.board import Board
+from sophia_kit.metrics.question.comparing import direction
 from sophia_kit.metrics.question.describing import described
 from sophia_kit.metrics.question.lexicon import lexicon
 from sophia_kit.metrics.question.members import Members
@@ -218,7 +219,7 @@ def ask(
         result = _evaluated(answer.query, known_at, principal, settings, warehouse, catalogue)
         if answer.why:
             change = _explained(answer.query, result.values[0].period, settings, engine, catalogue)
-            return replace(answer, result=result, change=change)
+            return replace(answer, result=result, change=change, notes=(*answer.notes, *_otherwise(question, change)))
         if answer.top is None:
             return replace(answer, result=result)
         whole = replace(answer.query, by=())
@@ -227,6 +228,16 @@ def ask(
         # What was understood is a query that the data can't answer: before it begins, or of members without rows.
         return _declined(answer, f"{error.message} {error.hint or ''}".strip())
     return replace(answer, result=_cut(result, answer.top), total=total)
+
+
+def _otherwise(question: str, change: ChangeExplanation) -> tuple[str, ...]:
+    """That the change went the other way than the question takes for granted; nothing when it didn't."""
+    taken = direction(token.word for token in tokenize(question, lexicon().spellings))
+    if not taken or change.change is None or change.change * taken > 0:
+        return ()
+    base = "its target" if change.versus == "target" else change.base.period.label
+    way = "not up" if taken > 0 else "not down"
+    return (f"against {base} it is {way}: the change is {change.display}",)
 
 
 def _declined(answer: Answer, reason: str) -> Answer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sophia_kit.metrics.question.board import Board, phrase
@@ -9,7 +11,7 @@ from sophia_kit.metrics.question.periods import Problem, When
 from sophia_kit.metrics.question.points import POINT, UNIT, Now, Span, grain_of, point
 from sophia_kit.metrics.value import ComparisonKind
 
-__all__ = ["Compared", "read_comparison", "with_base"]
+__all__ = ["Compared", "direction", "read_comparison", "with_base"]
 
 _TARGET = (
     r"(?:(?:the|its|our|my|their|annual|yearly|quarterly|monthly) )*"
@@ -51,6 +53,9 @@ _GROWTH = phrase(
     r"|rising|fall|fell|fallen|falling|drop|dropped|dropping|up(?! to\b)|down|higher|lower|better|worse|ahead|behind"
     r"|moved|delta|difference|shift"
 )
+_UP = re.compile(r"gr[oe]w|grow(?:n|ing|th)|increas(?:e|ed|ing)|rise|rose|risen|rising|up|higher|above|ahead|beat")
+_DOWN = re.compile(r"decreased?|fall|fell|fallen|falling|drop|dropped|dropping|down|lower|below|behind|miss")
+_TAKEN_APART = frozenset({"break", "broken", "breaking", "split"})
 _SHORT = {"m": "month", "q": "quarter", "w": "week", "d": "day"}
 
 
@@ -108,6 +113,14 @@ def _base(board: Board, now: Now) -> Span | None:
                 board.take(range(positions.stop - words, positions.stop) if pattern is _COMPARE_TO else positions)
                 return base
     return None
+
+
+def direction(words: Iterable[str]) -> int:
+    """Which way a question takes a change to have gone: 1 up, -1 down, 0 when it doesn't say, or says both."""
+    said = [word for word in words if word in _TAKEN_APART or _UP.fullmatch(word) or _DOWN.fullmatch(word)]
+    if _TAKEN_APART.intersection(said):  # `broken down by segment`
+        return 0
+    return any(map(_UP.fullmatch, said)) - any(map(_DOWN.fullmatch, said))
 
 
 def with_base(when: When, compared: Compared, now: Now) -> Related | Problem:
