@@ -124,8 +124,13 @@ def test_a_trailing_average_that_lacks_a_period_is_unknown() -> None:
 
 
 def test_an_average_of_one_period_is_refused() -> None:
-    with pytest.raises(InputError, match="isn't one"):
+    with pytest.raises(InputError, match="can't be made of 1 periods"):
         compared("trailing_average", date(2025, 4, 30), trailing=1)
+
+
+def test_how_long_an_average_is_without_an_average_is_refused() -> None:
+    with pytest.raises(InputError, match="none is asked for"):
+        compared("prior_period", date(2025, 4, 30), trailing=6)
 
 
 def test_the_mean_of_a_metric_that_doesn_t_add_up_is_the_mean_of_its_values() -> None:

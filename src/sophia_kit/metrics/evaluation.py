@@ -239,9 +239,14 @@ def check_query(definition: Definition, query: MetricQuery) -> Grain:
     for kind in query.compare:
         if kind not in COMPARISONS:
             raise UnknownName("comparison", kind, COMPARISONS)
+    if query.trailing is not None and "trailing_average" not in query.compare:
+        raise InputError(
+            "`trailing` says of how many periods a trailing average is made, and none is asked for.",
+            hint="Compare with trailing_average, or leave it out.",
+        )
     if query.trailing is not None and not 2 <= query.trailing <= _MOST_TRAILING:
         raise InputError(
-            f"A trailing average of {query.trailing} periods isn't one.", hint=f"Ask for 2 to {_MOST_TRAILING}."
+            f"A trailing average can't be made of {query.trailing} periods.", hint=f"Ask for 2 to {_MOST_TRAILING}."
         )
     if not 1 <= query.periods <= _MOST_PERIODS:
         raise InputError(f"{query.periods} periods can't be shown.", hint=f"Ask for 1 to {_MOST_PERIODS}.")
