@@ -115,6 +115,7 @@ def test_every_metric_explains_itself(demo_settings: Settings, name: str) -> Non
             "revenue_of_year / average_headcount where revenue_of_year = sum of revenue over 12 months, "
             "average_headcount = average of headcount over 12 months",
         ),
+        ("ltv_cac", "ltv / cac"),
         ("pipeline_coverage", "pipeline / quota where pipeline = open_pipeline, quota = quota of the next period"),
     ],
 )

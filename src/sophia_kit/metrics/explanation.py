@@ -197,9 +197,10 @@ def _compiled(
 def formula(definition: Definition) -> str:
     """The computation in one line."""
     if isinstance(definition, DerivedDefinition):
-        inputs = ", ".join(f"{name} = {_input(item)}" for name, item in definition.inputs.items())
+        told = {name: _input(item) for name, item in definition.inputs.items()}
+        inputs = ", ".join(f"{name} = {text}" for name, text in told.items() if text != name)
         needed = "".join(f"; unknown unless {rule.condition}" for rule in definition.requires)
-        return f"{definition.expression} where {inputs}{needed}"
+        return f"{definition.expression}{f' where {inputs}' if inputs else ''}{needed}"
     assert isinstance(definition, RowsDefinition)
     if isinstance(definition, RatioDefinition):
         core = f"{_aggregate(definition.numerator)} / {_aggregate(definition.denominator)}"
