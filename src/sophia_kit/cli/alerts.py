@@ -108,12 +108,17 @@ def list_command(
     now = settings.clock().now()
     with State.open(settings.state_location) as state:
         active, silences = active_alerts(state, now), state.alerts.silences(now)
+        judged = bool(state.alerts.series())
     if format is Format.json:
-        _write({"alerts": [_alert_record(item) for item in active], "silences": [_record(item) for item in silences]})
+        records = [_alert_record(item) for item in active]
+        _write({"judged": judged, "alerts": records, "silences": [_record(item) for item in silences]})
         return
     out = console()
     _title(out, "Alerts", demo=settings.demo)
-    _print_active(out, active)
+    if judged:
+        _print_active(out, active, complete=True)
+    else:
+        out.print("No rule has been judged yet: `sophia alerts run` does it.")
     _print_silences(out, silences)
 
 
@@ -244,7 +249,7 @@ def _print_run(out: Console, run: AlertRun) -> None:
     for failure in run.failures:
         out.print(f"{failure.metric}.{failure.rule} was not judged.", style="bold red", markup=False)
     out.print()
-    _print_active(out, run.active)
+    _print_active(out, run.active, complete=not run.failures)
 
 
 def _count(number: int, thing: str) -> str:
@@ -280,12 +285,15 @@ def _event_text(event: AlertEvent) -> Any:
     return Text(f"{word}, silenced" if event.silenced else word, style=_STYLES.get(word, ""))
 
 
-def _print_active(out: Console, active: Sequence[ActiveAlert]) -> None:
+def _print_active(out: Console, active: Sequence[ActiveAlert], *, complete: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
     if not active:
-        out.print("Nothing fires, and everything could be judged.", style="green")
+        if complete:
+            out.print("Nothing fires, and everything could be judged.", style="green")
+        else:
+            out.print("Nothing fires of what could be judged.")
         return
     table = Table(box=None, pad_edge=False)
     for column in ("State", "Since", "Severity", "Rule", "What"):

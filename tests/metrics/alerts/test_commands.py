@@ -83,7 +83,43 @@ def test_what_is_silenced_does_not_fail_the_run(alerts: Alerts) -> None:
 def test_a_dry_run_leaves_nothing(alerts: Alerts) -> None:
     assert alerts(*RUN, "--dry-run").exit_code == ACTIVE
     assert alerts("history").stdout.endswith("Nothing has happened yet.\n")
-    assert "Nothing fires" in alerts("list").stdout
+    assert "No rule has been judged yet" in alerts("list").stdout
+    assert read(alerts("list", "--format", "json"))["judged"] is False
+
+
+OWN = """
+metrics:
+  attempts:
+    label: Attempts
+    description: For tests.
+    source: These tests
+    owner: Nobody
+    kind: simple
+    base: payments
+    time: attempted_day
+    expression: count(*)
+    unit: count
+    format: decimal
+    higher_is_better: true
+    additive: full
+    grains: [day]
+    dimensions: {processor: processor}
+    golden: none
+    alerts:
+      - {name: few, kind: threshold, grain: day, below: 1, where: {processor: Northgaet}}
+"""
+
+
+def test_a_rule_that_failed_is_not_said_to_be_fine(
+    alerts: Alerts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "own.yaml").write_text(OWN, encoding="utf-8")
+    monkeypatch.setenv("SOPHIA_METRICS_DIR", str(tmp_path / "metrics"))
+    run = alerts("run", "attempts")
+    assert isinstance(run.exception, UnknownName)
+    assert "attempts.few was not judged." in run.stdout
+    assert "everything could be judged" not in run.stdout
 
 
 @pytest.mark.parametrize(
