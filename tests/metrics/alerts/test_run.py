@@ -53,6 +53,15 @@ def test_days_that_were_missed_are_judged_in_order_and_once(state: State, tmp_pa
         assert words(nightly.alerts.events()) == words(state.alerts.events())
 
 
+def test_reminders_that_were_missed_are_told_as_one(state: State) -> None:
+    shops, rules = till({"a": [40] * 6}), catalogue(LOW | {"renotify": 1})
+    judge(shops, rules, state, 1)
+    missed = judge(shops, rules, state, 4).events
+    assert words(missed) == ["2 reminder", "3 reminder", "4 reminder"]
+    assert [event.notified for event in missed] == [True, False, False]
+    assert [event.notified for event in judge(shops, rules, state, 5).events] == [True]
+
+
 def test_the_day_that_runs_is_not_judged(state: State) -> None:
     shops, rules = till({"a": [150, 150, 1]}), catalogue(LOW)
     noon = FrozenClock(datetime(2025, 6, 3, 12, tzinfo=UTC))

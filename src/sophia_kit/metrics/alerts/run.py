@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -206,7 +206,8 @@ class _Step:
             seen = self._observed.due.get(members, ())
             series, transitions = advance(rule, known, seen, self._now, silences)
             self.events += [
-                _event(self._definition.name, rule, series, item, self._now, self._run_id) for item in transitions
+                _event(self._definition.name, rule, series, item, self._now, self._run_id)
+                for item in _told_once(transitions)
             ]
             self.after.append(series)
             if series != known or members not in stored:
@@ -221,6 +222,18 @@ class _Step:
     def _withdraw(self, series: AlertSeries, why: str) -> None:
         self._dropped.append(series)
         self.events += _withdrawn(series, why, self._now, self._run_id)
+
+
+def _told_once(transitions: Iterable[Transition]) -> Iterator[Transition]:
+    """After missed runs many reminders are due at once: what was just told isn't told again."""
+    told: set[str] = set()
+    for item in transitions:
+        if item.event == "reminder" and item.alert in told:
+            yield replace(item, notified=False)
+            continue
+        if item.notified:
+            told.add(item.alert)
+        yield item
 
 
 def _forget_removed(state: State, catalogue: Catalogue, now: datetime, run_id: str, *, dry: bool) -> list[AlertEvent]:
