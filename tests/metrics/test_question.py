@@ -345,6 +345,10 @@ def test_what_was_known_then_is_unknown_before_the_oldest_snapshot(demo_settings
     assert answer.result is not None
     assert answer.result.value.unknown is not None
     assert answer.result.value.unknown.code == "no_snapshot_at"
+    why = ask("why did ARR rise in September", known_at=datetime(2020, 1, 1, tzinfo=UTC), settings=demo_settings)
+    assert why.change is not None
+    assert why.change.unknown is not None
+    assert why.change.unknown.code == "no_snapshot_at"
     given = ask("ARR", warehouse=larkfield.warehouse, catalogue=larkfield.catalogue, settings=demo_settings)
     assert given.result is not None
     assert given.result.value.value == sk.metric("arr", settings=demo_settings).value.value

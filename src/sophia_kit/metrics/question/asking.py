@@ -218,7 +218,8 @@ def ask(
     try:
         result = _evaluated(answer.query, known_at, principal, settings, warehouse, catalogue)
         if answer.why:
-            change = _explained(answer.query, result.values[0].period, settings, engine, catalogue)
+            period = result.values[0].period
+            change = _explained(answer.query, period, known_at, settings, warehouse, catalogue)
             return replace(answer, result=result, change=change, notes=(*answer.notes, *_otherwise(question, change)))
         if answer.top is None:
             return replace(answer, result=result)
@@ -245,7 +246,12 @@ def _declined(answer: Answer, reason: str) -> Answer:
 
 
 def _explained(
-    query: MetricQuery, period: Period, settings: Settings, engine: Engine, catalogue: Catalogue
+    query: MetricQuery,
+    period: Period,
+    known_at: datetime | None,
+    settings: Settings,
+    warehouse: Engine | None,
+    catalogue: Catalogue,
 ) -> ChangeExplanation:
     return explain_change(
         query.metric,
@@ -253,8 +259,9 @@ def _explained(
         query.compare[0],
         dimensions=query.by or None,
         filters=dict(query.filters),
+        known_at=known_at,
         settings=settings,
-        warehouse=engine,
+        warehouse=warehouse,
         catalogue=catalogue,
     )
 
