@@ -6,14 +6,15 @@ import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import polars as pl
 import pytest
 from tests.metrics.asking import Asking
+from tests.metrics.conftest import Tiny
 
 from sophia_kit.core.errors import InputError
-from sophia_kit.metrics import MetricResult
+from sophia_kit.metrics import MetricQuery, MetricResult, Principal, evaluate
 from sophia_kit.metrics.value import UnknownCode
 
 DECEMBER = date(2025, 12, 31)
@@ -91,6 +92,23 @@ def test_arrow_and_parquet_carry_it_as_json(arr: MetricResult, tmp_path: Path) -
         assert content["definition_digest"] == provenance.definition_digest
         assert content["demo"] is True
         assert (content["metric"], content["day"], content["by"]) == ("arr", "2025-12-31", ["segment"])
+
+
+def test_metadata_tells_two_questions_apart(tiny: Tiny) -> None:
+    """Who finds the file can ask the same again."""
+    asking = tiny({"payments": [{"attempted_day": date(2025, 6, 3), "status": "failed"}]})
+
+    def told(**question: Any) -> dict[str, Any]:
+        query = MetricQuery("failed_payments", date(2025, 6, 20), **question)
+        result = evaluate(asking.warehouse, asking.catalogue, query, asking.clock, asking.calendar)
+        content: dict[str, Any] = json.loads(result.metadata()["sophia_kit"])
+        return content
+
+    whole = told(include_unfinished=True, compare=("trailing_average",), trailing=4)
+    assert (whole["include_unfinished"], whole["trailing"], whole["row_filter"]) == (True, 4, [])
+    own = told(principal=Principal("ann", (("segment", ("Enterprise",)),)))
+    assert (own["include_unfinished"], own["trailing"]) == (False, None)
+    assert (own["principal"], own["row_filter"]) == ("ann", [["segment", ["Enterprise"]]])
 
 
 def test_a_ratio_keeps_ten_places(larkfield: Asking) -> None:

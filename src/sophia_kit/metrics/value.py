@@ -293,8 +293,9 @@ class MetricResult:
     def metadata(self) -> dict[str, str]:
         """What was asked and where the answer comes from: JSON below the key `sophia_kit`.
 
-        It holds metric, label, unit, day, grain, by, filters, compare, periods, principal, known_at, demo, freshness,
-        failed_checks, engine, query_ids, ran_at, snapshot_id, definition_digest, own_definitions, tables,
+        It holds metric, label, unit, day, grain, by, filters, compare, trailing, periods, include_unfinished,
+        principal, row_filter (pairs of a dimension and the members that the principal may see), known_at, demo,
+        freshness, failed_checks, engine, query_ids, ran_at, snapshot_id, definition_digest, own_definitions, tables,
         source_systems, sql and params. For files too:
         `result.frame().write_parquet(path, metadata=result.metadata())`.
         """
