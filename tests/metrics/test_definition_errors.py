@@ -185,6 +185,7 @@ def test_without_a_mistake_they_load(tmp_path: Path, text: str, names: list[str]
         (GOOD, "  takings:\n", "  Takings:\n", 2, "'Takings' is no name", "lower case"),
         (GOOD, "owner: Finance", "owner: Finance\n    owner: Sales", 7, "'owner' is given twice", "line 6"),
         (GOOD, "What was taken.", "What was: taken.", 4, "not valid YAML", "quote"),
+        (GOOD, "metrics:", "metrics: &all\n  again: *all", 2, "holds itself", "alias"),
         (GOOD, "metrics:", "metric:", 1, "the file holds no metrics", "metrics:"),
         (
             GOOD,

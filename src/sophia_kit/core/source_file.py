@@ -29,13 +29,14 @@ class SourceFile:
         content: its values.
 
     Raises:
-        DefinitionError: not YAML, or a key given twice.
+        DefinitionError: not YAML, a key given twice, or a value that holds itself.
     """
 
     def __init__(self, name: str, text: str, *, docs: str = "docs/metrics.md") -> None:
         self.name = name
         self.docs = docs
         self._lines: dict[Where, int] = {(): 1}
+        self._around: set[int] = set()
         try:
             root = yaml.compose(text, Loader=_LOADER)
             if root is not None:
@@ -65,6 +66,10 @@ class SourceFile:
 
     def _visit(self, node: yaml.Node, where: Where) -> None:
         self._lines.setdefault(where, node.start_mark.line + 1)
+        if id(node) in self._around:
+            hint = "Take the alias (`*name`) out of it."
+            raise DefinitionError("holds itself", file=self.name, line=self._lines[where], hint=hint)
+        self._around.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             for index, item in enumerate(node.value):
                 self._visit(item, (*where, index))
@@ -80,6 +85,7 @@ class SourceFile:
                     )
                 self._lines[inner] = key.start_mark.line + 1
                 self._visit(value, inner)
+        self._around.discard(id(node))
 
     def validate(self, model: type[M], content: Any, where: Where) -> M:
         """`content`, found at `where`, as `model`.
