@@ -185,6 +185,7 @@ def test_why_says_when_it_was_the_other_way_round(demo_settings: Settings) -> No
         ("number of calls with competitor mentions", "asks", "'number'"),
         ("how many calls were negative last week", "asks", "one metric"),
         ("revenue on 30 June", "asks", "by day"),
+        ("fee revenue last month", "asks", "'fee'"),
         ("¿cuánto?", "declined", "no metric"),
     ],
 )

@@ -138,6 +138,7 @@ def test_a_grain_that_is_not_offered_is_a_problem_but_a_day_that_ends_a_period_i
     ("text", "expected", "kinds"),
     [
         ("Q3 vs Q2", "quarter: Jul-Sep 2025", ("prior_period",)),
+        ("difference between Q3 and Q2", "quarter: Jul-Sep 2025", ("prior_period",)),
         ("Q2 vs Q3", "quarter: Jul-Sep 2025", ("prior_period",)),
         ("Q1 vs Q4", "quarter: Jan-Mar 2025", ("prior_period",)),
         ("Q3 vs Q1", "quarter: Jan-Mar 2025 .. Jul-Sep 2025", ()),

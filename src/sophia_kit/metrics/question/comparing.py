@@ -45,6 +45,9 @@ _PLAN = phrase(
 )
 _ON_BASE = phrase(rf"{_TO} {_BASE}")
 _COMPARE_TO = phrase(rf"compare (?:.* )?(?P<main>{POINT}) (?:to|with|and|against|versus) (?:the )?(?P<base>{POINT})")
+_BETWEEN = phrase(
+    rf"(?:difference|delta|gap|change) (?:\S+ ){{0,3}}?between (?:{POINT}) and (?:the )?(?P<base>{POINT})"
+)
 _USUAL = phrase(
     rf"{_TO} (?:the |its |our )?(?:usual|normal|trailing average|average|typical)|above average|below average"
 )
@@ -104,13 +107,14 @@ def read_comparison(board: Board, now: Now) -> Compared:
 
 
 def _base(board: Board, now: Now) -> Span | None:
-    """Take the period that is compared with off the board; of `compare Q3 to Q2` the second alone."""
-    for pattern in (_COMPARE_TO, _ON_BASE):
+    """Take the period that is compared with off the board; of `compare Q3 to Q2` and the like the second alone."""
+    for pattern in (_COMPARE_TO, _BETWEEN, _ON_BASE):
         for positions, match in board.find(pattern):
             base = point(match["base"], now)
             if base is not None:
                 words = len(match["base"].split()) + 1
-                board.take(range(positions.stop - words, positions.stop) if pattern is _COMPARE_TO else positions)
+                board.take(positions if pattern is _ON_BASE else range(positions.stop - words, positions.stop))
+                board.take(index for index in positions if board.tokens[index].word == "between")
                 return base
     return None
 
