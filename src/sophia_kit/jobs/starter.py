@@ -1,7 +1,7 @@
 """The child process of a run: `python starter.py NOTEBOOK [OPTION ...]`, a script that needs nothing of its package.
 
-It imports what the notebook will import, while its run still loads, and waits. A line on its standard input starts
-the notebook, as `python NOTEBOOK [OPTION ...]` would; the end of its input ends it.
+It imports what the notebook will import, while its run still loads, lets it get ready, and waits. A line on its
+standard input starts the notebook, as `python NOTEBOOK [OPTION ...]` would; the end of its input ends it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ GO = b"go\n"
 def import_ahead(source: str) -> None:
     """Import the modules that a notebook names, and look up what it uses of them, since names may load lazily.
 
-    What can't be imported is left to the notebook, which says so where it needs it.
+    A module that has a function `get_ready` is asked to: it knows what else takes time and no data. What can't be
+    imported is left to the notebook, which says so where it needs it.
     """
     tree = ast.parse(source)
     names: dict[str, object] = {}
@@ -43,6 +44,10 @@ def import_ahead(source: str) -> None:
             if isinstance(of, ModuleType):
                 with suppress(ImportError):
                     getattr(of, node.attr, None)
+    for found in names.values():
+        if isinstance(found, ModuleType):
+            with suppress(ImportError):
+                getattr(found, "get_ready", lambda: None)()
 
 
 def main() -> None:

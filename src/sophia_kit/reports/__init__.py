@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         sql_of,
     )
     from sophia_kit.reports.lab_views import answer_rows, findings_markup, print_draft, result_chart
+    from sophia_kit.reports.readiness import get_ready
     from sophia_kit.reports.result import Published, publish
     from sophia_kit.reports.waterfall import waterfall_chart
 
@@ -79,6 +80,7 @@ __all__ = [
     "finding_rows",
     "findings_markup",
     "gate_markup",
+    "get_ready",
     "heading_markup",
     "lab_day",
     "lab_parameters",
@@ -127,6 +129,7 @@ _LAZY = {
     "Published": "result",
     "breakdown_chart": "charts",
     "publish": "result",
+    "get_ready": "readiness",
     "render": "brief",
     "trend_charts": "charts",
     "waterfall_chart": "waterfall",

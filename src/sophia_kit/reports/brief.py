@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from itertools import groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from sophia_kit.metrics.change.words import plain, readable
@@ -21,7 +22,7 @@ from sophia_kit.reports.theme import COLOURS, FONTS, css_variables
 from sophia_kit.reports.views import change_fact
 from sophia_kit.reports.waterfall import waterfall_chart, waterfall_text
 
-__all__ = ["render"]
+__all__ = ["page_template", "render"]
 
 CARDS: Final = (
     "arr",
@@ -44,15 +45,8 @@ REASONS_SHOWN: Final = 6
 
 def render(brief: DailyBrief) -> str:
     """The whole page. All text from data is escaped; the page loads nothing and runs no script."""
-    page = Environment(
-        loader=FunctionLoader(_source),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template("brief.html.j2")
     zone = ZoneInfo(brief.header.time_zone)
-    return page.render(
+    return page_template().render(
         brief=brief,
         head=brief.header,
         facts=brief.facts.numbers,
@@ -77,6 +71,18 @@ def render(brief: DailyBrief) -> str:
         long_day=f"{brief.header.day:%A}, {brief.header.day.day} {brief.header.day:%B %Y}",
         moment=lambda at: _moment(at, zone),
     )
+
+
+@cache
+def page_template() -> Template:
+    """The page's template, compiled once in a process."""
+    return Environment(
+        loader=FunctionLoader(_source),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template("brief.html.j2")
 
 
 def _source(name: str) -> str:
