@@ -43,7 +43,7 @@ def pattern(shown: str) -> str:
 def test_the_output_that_is_shown_is_the_output(demo: Project, page: str, command: str, shown: str) -> None:
     name, *arguments = shlex.split(command)
     assert name == "sophia", f"{page}: only sophia is run; mark the fence sh instead"
-    done = demo.sophia(*arguments)
+    done = demo.here(*arguments)
     printed = "".join(line.rstrip() + "\n" for line in (done.stdout + done.stderr).rstrip().splitlines())
     assert re.fullmatch(pattern(shown), printed), f"{page}: {command} prints\n{printed}"
 

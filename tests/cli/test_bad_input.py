@@ -23,7 +23,7 @@ from tests.conftest import Project
     ],
 )
 def test_in_a_project_where_nothing_is_loaded(project: Project, arguments: list[str], code: int, said: str) -> None:
-    done = project.sophia(*arguments)
+    done = project.here(*arguments)
     assert done.returncode == code, done.stderr
     assert said in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
@@ -45,14 +45,14 @@ def test_in_a_project_where_nothing_is_loaded(project: Project, arguments: list[
     ],
 )
 def test_on_the_demo_company(demo: Project, arguments: list[str], code: int, said: str) -> None:
-    done = demo.sophia("metric", *arguments, "--demo")
+    done = demo.here("metric", *arguments, "--demo")
     assert done.returncode == code, done.stderr
     assert said in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
 
 
 def test_known_at_before_the_oldest_snapshot_is_unknown_not_an_older_guess(demo: Project) -> None:
-    done = demo.sophia("metric", "arr", "--demo", "--known-at", "2024-01-01", "--format", "json")
+    done = demo.here("metric", "arr", "--demo", "--known-at", "2024-01-01", "--format", "json")
     (value,) = json.loads(done.stdout)["values"]
     assert value["value"] is None
     assert value["unknown"]["code"] == "no_snapshot_at"
@@ -62,7 +62,7 @@ def test_outside_of_a_project_the_error_says_how_to_start_one(
     demo: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     elsewhere = Project(tmp_path_factory.mktemp("elsewhere"), demo.environment)
-    done = elsewhere.sophia("metric", "arr")
+    done = elsewhere.here("metric", "arr")
     assert done.returncode == 3
     assert "sophia.toml" in done.stderr
     assert "Traceback" not in done.stderr

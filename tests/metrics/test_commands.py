@@ -28,7 +28,7 @@ def test_a_table_shows_the_number_its_period_its_age_and_that_it_is_demo(
 
 
 def test_json_carries_value_reason_provenance_and_demo(shell: Project, demo_settings: Settings) -> None:
-    done = shell.sophia(
+    done = shell.here(
         "metric", "payment_volume", "--demo", "--format", "json", "--grain", "quarter", "--day", "2025-12-31",
         "--where", "segment=Enterprise", "--where", "segment=Mid-Market", "--periods", "12",
         "--compare", "prior_period",
@@ -56,7 +56,7 @@ def test_json_carries_value_reason_provenance_and_demo(shell: Project, demo_sett
 
 
 def test_csv_has_a_line_a_value(shell: Project, demo_settings: Settings) -> None:
-    done = shell.sophia("metric", "headcount", "--demo", "--format", "csv", "--by", "department", "--periods", "2")
+    done = shell.here("metric", "headcount", "--demo", "--format", "csv", "--by", "department", "--periods", "2")
     lines = list(csv.DictReader(io.StringIO(done.stdout)))
     expected = metric("headcount", settings=demo_settings, by="department", periods=2).values
     assert [Decimal(line["value"]) for line in lines] == [value.value for value in expected]
@@ -64,13 +64,13 @@ def test_csv_has_a_line_a_value(shell: Project, demo_settings: Settings) -> None
 
 
 def test_unknown_is_shown_with_its_reason(shell: Project) -> None:
-    done = shell.sophia("metric", "arr", "--demo", "--known-at", "2020-01-01T00:00:00Z")
+    done = shell.here("metric", "arr", "--demo", "--known-at", "2020-01-01T00:00:00Z")
     assert done.returncode == 0
     assert "unknown: No snapshot is kept from 2020-01-01 00:00 UTC or before." in done.stdout
 
 
 def test_an_explanation_is_read_or_processed(shell: Project) -> None:
-    done = shell.sophia("explain", "rpe", "--demo")
+    done = shell.here("explain", "rpe", "--demo")
     assert done.returncode == 0, done.stderr
     for text in (
         "Revenue per employee (rpe)",
@@ -82,7 +82,7 @@ def test_an_explanation_is_read_or_processed(shell: Project) -> None:
         "fresh",
     ):
         assert text in done.stdout
-    as_json = json.loads(shell.sophia("explain", "rpe", "--demo", "--format", "json").stdout)
+    as_json = json.loads(shell.here("explain", "rpe", "--demo", "--format", "json").stdout)
     assert as_json["owner"] == "Finance"
     assert set(as_json["sql"]) == {"revenue", "headcount"}
 
@@ -103,7 +103,7 @@ def test_an_explanation_is_read_or_processed(shell: Project) -> None:
 def test_a_mistake_gives_one_clear_error(
     shell: Project, arguments: list[str], status: int, message: str, hint: str
 ) -> None:
-    done = shell.sophia(*arguments)
+    done = shell.here(*arguments)
     assert done.returncode == status, done.stderr
     assert message in done.stderr
     assert hint in done.stderr

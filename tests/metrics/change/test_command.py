@@ -9,7 +9,7 @@ from tests.conftest import Project
 
 
 def test_as_json_it_has_every_part_exactly_and_the_statements_of_both_periods(shell: Project) -> None:
-    done = shell.sophia(
+    done = shell.here(
         "why", "win_rate", "2025-Q3", "--versus", "prior_year", "--by", "segment", "--demo", "--format", "json"
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -25,7 +25,7 @@ def test_as_json_it_has_every_part_exactly_and_the_statements_of_both_periods(sh
 
 
 def test_a_mistake_is_one_message_with_what_to_do(shell: Project) -> None:
-    done = shell.sophia("why", "win_rate", "2025-Q3", "--versus", "2025-08", "--demo")
+    done = shell.here("why", "win_rate", "2025-Q3", "--versus", "2025-08", "--demo")
     assert done.returncode == 2
     assert "A quarter isn't compared with a month." in done.stderr
     assert "Hint: Name a quarter before Jul-Sep 2025." in done.stderr
