@@ -201,10 +201,16 @@ def test_a_killed_run_is_sealed_as_abandoned_by_the_next(loaded: Project, add_jo
 
 
 def test_a_run_sees_no_secret_it_has_no_use_for(loaded: Project, add_job: Callable[..., None]) -> None:
-    add_job("curious", "import os\nprint(sorted(v for v in os.environ.values() if 'canary' in v))\n" + PUBLISHING)
-    done = loaded.sophia("run", "curious", "--no-load", env=DEMO | {"SOPHIA_SALESFORCE__CLIENT_SECRET": "canary-1"})
+    watch = "import os\nprint('seen:', [n for n, v in os.environ.items() if 'canary' in v])\n"
+    add_job("curious", watch + PUBLISHING)
+    secrets = ("SALESFORCE__CLIENT_SECRET", "SALESFORCE__REFRESH_TOKEN", "SNOWFLAKE__TOKEN", "SNOWFLAKE__PRIVATE_KEY")
+    writers = ("SNOWFLAKE__WRITER_TOKEN", "SNOWFLAKE__WRITER_PRIVATE_KEY")
+    canaries = {f"SOPHIA_{name}": f"canary-{name}" for name in (*secrets, *writers)}
+    done = loaded.sophia("run", "curious", "--no-load", env=DEMO | canaries | {"OTHER": "canary-of-others"})
     assert done.returncode == 0, done.stderr
     assert "canary" not in done.stdout + done.stderr
+    logs = [log.read_text() for log in (loaded.root / "data" / "demo" / "reports").glob("*/output.log")]
+    assert [line for log in logs for line in log.splitlines() if line.startswith("seen:")] == ["seen: ['OTHER']"]
 
 
 def test_with_nothing_configured_a_run_refuses_and_lists_what_is_missing(project: Project) -> None:

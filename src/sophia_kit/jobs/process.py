@@ -106,7 +106,7 @@ class NotebookProcess:
 
 def _environment(settings: Settings, run_dir: Path, run_id: str) -> dict[str, str]:
     """The child's environment: ours, without secrets it has no use for, with the settings it must share."""
-    secret = ("SOPHIA_PROOF_KEY", "SOPHIA_SALESFORCE__", "SOPHIA_STATE_URL")
+    secret = ("SOPHIA_PROOF_KEY", "SOPHIA_SALESFORCE__", "SOPHIA_SNOWFLAKE__", "SOPHIA_STATE_URL")
     child = {name: value for name, value in os.environ.items() if not name.upper().startswith(secret)}
     return (
         child
