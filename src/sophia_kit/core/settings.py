@@ -8,20 +8,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -31,6 +22,15 @@ from pydantic_settings import (
 
 from sophia_kit.core.clock import Clock, FrozenClock, SystemClock
 from sophia_kit.core.errors import ConfigError
+from sophia_kit.core.sections import (
+    CompanySettings,
+    HttpSettings,
+    JobSettings,
+    LandingSettings,
+    SalesforceSettings,
+    SnowflakeSettings,
+    WarehouseSettings,
+)
 
 __all__ = [
     "CompanySettings",
@@ -46,134 +46,7 @@ __all__ = [
 ]
 
 Origin = Literal["ci", "local", "demo"]
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$", max_length=255)]
-"""A name of Snowflake's that needs no quotes; case doesn't matter."""
-
 CONFIG_FILE = "sophia.toml"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CompanySettings(_Section):
-    """Calendar and money of the company that is reported on.
-
-    Attributes:
-        history_begins: the first day from which the sources hold everything. What lies before it is known in part at
-            most: a balance of an earlier day would count those alone who are still there.
-    """
-
-    name: str = "The company"
-    time_zone: str = "UTC"
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
-    fiscal_year_start_month: Annotated[int, Field(ge=1, le=12)] = 1
-    week_start: Literal["monday", "sunday"] = "monday"
-    history_begins: date | None = None
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"{value!r} is not an IANA time zone, e.g. America/Chicago") from None
-        return value
-
-
-class WarehouseSettings(_Section):
-    """Which warehouse answers, and limits of the embedded one.
-
-    Attributes:
-        engine: where metrics are evaluated. The demo workspace is always on DuckDB.
-    """
-
-    engine: Literal["duckdb", "snowflake"] = "duckdb"
-    keep_snapshots: Annotated[int, Field(ge=1)] = 14
-    memory_limit_mb: Annotated[int, Field(ge=64)] = 384
-    threads: Annotated[int, Field(ge=1)] = 2
-    query_timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    row_limit: Annotated[int, Field(ge=1)] = 1_000_000
-
-
-class HttpSettings(_Section):
-    """Patience with vendors. The same everywhere; see docs/connectors.md."""
-
-    connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
-    read_timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    attempts: Annotated[int, Field(ge=1)] = 5
-    deadline_s: Annotated[float, Field(gt=0)] = 120.0
-    backoff_initial_s: Annotated[float, Field(ge=0)] = 0.5
-    backoff_max_s: Annotated[float, Field(ge=0)] = 15.0
-    max_answer_mb: Annotated[float, Field(gt=0)] = 64.0
-
-
-class SalesforceSettings(_Section):
-    """A Salesforce connected app, by its refresh-token flow.
-
-    Attributes:
-        base_url: the login host, e.g. https://example.my.salesforce.com.
-        api_limit_share: the share of the organisation's daily API requests at which reading stops, so that
-            the people who work in Salesforce keep the rest.
-    """
-
-    base_url: str | None = None
-    client_id: str | None = None
-    client_secret: SecretStr | None = None
-    refresh_token: SecretStr | None = None
-    api_version: Annotated[str, Field(pattern=r"^v\d+\.0$")] = "v66.0"
-    requests_per_second: Annotated[float, Field(gt=0)] = 20.0
-    api_limit_share: Annotated[float, Field(gt=0, le=1)] = 0.8
-
-
-class SnowflakeSettings(_Section):
-    """A Snowflake account that a data platform loads, read by a role that only reads.
-
-    Attributes:
-        account: the account's identifier, `organisation-account`.
-        base_url: where the account is reached when not at `https://<account>.snowflakecomputing.com`: over a private
-            link, or a server of the same protocol. Without encryption on loopback only.
-        database: holds the schemas `RAW` and `META`, which the platform fills.
-        view_schema: the schema of the canonical views in that database.
-        private_key: of the user's key pair (PEM). Either it or a programmatic access token.
-        sessions: how many queries run at a time.
-        allow_deploy: whether this process may create views. From the environment only.
-    """
-
-    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] | None = None
-    base_url: Annotated[str, Field(pattern=r"^(https://[^/]+|http://(127\.0\.0\.1|localhost)(:\d+)?)$")] | None = None
-    user: str | None = None
-    role: Identifier | None = None
-    warehouse: Identifier | None = None
-    database: Identifier | None = None
-    view_schema: Identifier = "ANALYTICS"
-    private_key: SecretStr | None = None
-    private_key_passphrase: SecretStr | None = None
-    token: SecretStr | None = None
-    query_tag: Annotated[str, Field(max_length=2000)] = "sophia-kit"
-    statement_timeout_s: Annotated[int, Field(ge=1)] = 60
-    login_timeout_s: Annotated[int, Field(ge=1)] = 15
-    row_limit: Annotated[int, Field(ge=1)] = 100_000
-    sessions: Annotated[int, Field(ge=1, le=16)] = 4
-    writer_user: str | None = None
-    writer_role: Identifier | None = None
-    writer_private_key: SecretStr | None = None
-    writer_private_key_passphrase: SecretStr | None = None
-    writer_token: SecretStr | None = None
-    allow_deploy: bool = False
-
-
-class LandingSettings(_Section):
-    """The folder where a data platform delivers Parquet: `<path>/<table>/<delivery>.parquet`."""
-
-    path: Path | None = None
-
-
-class JobSettings(_Section):
-    """A job: a notebook, run after the load."""
-
-    notebook: str
-    time_limit_s: Annotated[float, Field(gt=0)] = 900.0
 
 
 class Settings(BaseSettings):
