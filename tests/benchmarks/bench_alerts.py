@@ -6,6 +6,7 @@ catalogue's rule. The company has one outage, on 2025-12-02: every other alert i
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -13,20 +14,18 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
-from sophia_kit.core.settings import CompanySettings, LandingSettings, SalesforceSettings, Settings
-from sophia_kit.ingest import run_ingest
 from sophia_kit.metrics import Calendar, Catalogue, MetricQuery, Period, evaluate
 from sophia_kit.metrics.alerts import DeviationRule
 from sophia_kit.metrics.alerts.baseline import baseline_of
-from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
-from sophia_kit.state import State
 from sophia_kit.warehouse import SnapshotStore, Warehouse
 
-ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.larkfield import load_larkfield  # as the tests load it
+
 FROM, TO, OUTAGE = date(2024, 2, 1), date(2025, 12, 28), date(2025, 12, 2)
 LIMIT, SPREAD = 25.0, 4.0
 
@@ -80,25 +79,7 @@ RIVALS = (
 
 def daily_volume(folder: Path) -> list[tuple[Period, float]]:
     """Payment volume of the demo company by day, without the twelve days that lack an exchange rate."""
-    company = Company.load(ROOT / "data" / "company.toml")
-    deliver(company, folder / "landing")
-    with SandboxServer(company) as server:
-        settings = Settings(
-            root=folder,
-            workspace="demo",
-            frozen_at=company.now,
-            company=CompanySettings(name=company.name, time_zone=company.time_zone, currency=company.currency),
-            landing=LandingSettings(path=folder / "landing"),
-            salesforce=SalesforceSettings(
-                base_url=server.base_url,
-                client_id=CLIENT_ID,
-                client_secret=SecretStr(CLIENT_SECRET),
-                refresh_token=SecretStr(REFRESH_TOKEN),
-                requests_per_second=200,
-            ),
-        )
-        with State.open(settings.state_location) as state:
-            run_ingest(settings, state, SnapshotStore(settings.snapshots_dir), settings.clock())
+    settings = load_larkfield(folder)
     found: list[tuple[Period, float]] = []
     with Warehouse.open(SnapshotStore(settings.snapshots_dir).current(), settings) as warehouse:
         for last in (date(2023, 12, 31), date(2024, 12, 31), TO):

@@ -7,7 +7,6 @@ most often on the tuned part. On the demo company, a fiftieth of the size. Of th
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import sys
 import tempfile
@@ -15,56 +14,25 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import SecretStr
 from rapidfuzz import fuzz, process
 from rich.console import Console
 from rich.table import Table
 
-from sophia_kit.core.settings import CompanySettings, LandingSettings, SalesforceSettings, Settings
-from sophia_kit.ingest import run_ingest
 from sophia_kit.metrics import Calendar, Catalogue, MetricQuery
 from sophia_kit.metrics.question import Answer, Interpreter
 from sophia_kit.metrics.question.members import Members
-from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
-from sophia_kit.state import State
 from sophia_kit.warehouse import SnapshotStore, Warehouse
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
+from tests.larkfield import load_larkfield  # noqa: E402  # as the tests load it
 from tests.metrics.asked import DAY, outcome, questions  # noqa: E402  # the questions are the tests'
 
 SCALE = 0.02
 EXACT_TARGET = 85
 WRONG_TARGET = 2
 EAGER, CAUTIOUS = 60, 92
-
-
-def load(root: Path) -> Settings:
-    """The demo company, loaded from its data platform and its CRM."""
-    company = Company.load(REPOSITORY / "data" / "company.toml", scale=SCALE)
-    deliver(company, root / "landing")
-    (root / "sophia.toml").touch()
-    (root / "data").mkdir()
-    shutil.copy(REPOSITORY / "data" / "company.toml", root / "data")
-    with SandboxServer(company) as server:
-        settings = Settings(
-            root=root,
-            workspace="demo",
-            frozen_at=company.now,
-            company=CompanySettings(name=company.name, time_zone=company.time_zone, currency=company.currency),
-            landing=LandingSettings(path=root / "landing"),
-            salesforce=SalesforceSettings(
-                base_url=server.base_url,
-                client_id=CLIENT_ID,
-                client_secret=SecretStr(CLIENT_SECRET),
-                refresh_token=SecretStr(REFRESH_TOKEN),
-                requests_per_second=200,
-            ),
-        )
-        with State.open(settings.state_location) as state:
-            run_ingest(settings, state, SnapshotStore(settings.snapshots_dir), settings.clock())
-    return settings
 
 
 def plain_search(catalogue: Catalogue, least: int) -> Callable[[str], Answer]:
@@ -98,7 +66,7 @@ def main() -> None:
     ):
         table.add_column(heading, justify="left" if heading in ("part", "read by") else "right")
     with tempfile.TemporaryDirectory() as folder:
-        settings = load(Path(folder))
+        settings = load_larkfield(Path(folder), scale=SCALE)
         catalogue = Catalogue.load()
         with Warehouse.open(SnapshotStore(settings.snapshots_dir).current(), settings) as warehouse:
             members = Members(warehouse, catalogue)

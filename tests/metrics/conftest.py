@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -11,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
-from tests.conftest import DEMO_SCALE, REPOSITORY, Project
+from tests.conftest import DEMO_SCALE, Project
+from tests.larkfield import load_larkfield
 from tests.metrics.asking import Asking
 
 from sophia_kit.core.clock import FrozenClock
-from sophia_kit.core.settings import CompanySettings, LandingSettings, SalesforceSettings, Settings
-from sophia_kit.ingest import load_contracts, run_ingest
+from sophia_kit.core.settings import Settings
+from sophia_kit.ingest import load_contracts
 from sophia_kit.metrics import Calendar, Catalogue
-from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
-from sophia_kit.state import State
 from sophia_kit.warehouse import SnapshotStore, Warehouse
 from sophia_kit.warehouse.checks import CheckResult, write_results
 
@@ -86,31 +83,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
 @pytest.fixture(scope="session")
 def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The workspace of a demo company a fiftieth of the size, loaded from its data platform and its CRM."""
-    root = tmp_path_factory.mktemp("larkfield")
-    company = Company.load(REPOSITORY / "data" / "company.toml", scale=float(DEMO_SCALE))
-    landing = root / "landing"
-    deliver(company, landing)
-    (root / "sophia.toml").touch()
-    (root / "data").mkdir()
-    shutil.copy(REPOSITORY / "data" / "company.toml", root / "data")
-    with SandboxServer(company) as server:
-        settings = Settings(
-            root=root,
-            workspace="demo",
-            frozen_at=company.now,
-            company=CompanySettings(name=company.name, time_zone=company.time_zone, currency=company.currency),
-            landing=LandingSettings(path=landing),
-            salesforce=SalesforceSettings(
-                base_url=server.base_url,
-                client_id=CLIENT_ID,
-                client_secret=SecretStr(CLIENT_SECRET),
-                refresh_token=SecretStr(REFRESH_TOKEN),
-                requests_per_second=200,
-            ),
-        )
-        with State.open(settings.state_location) as state:
-            run_ingest(settings, state, SnapshotStore(settings.snapshots_dir), settings.clock())
-    return settings
+    return load_larkfield(tmp_path_factory.mktemp("larkfield"), scale=float(DEMO_SCALE))
 
 
 @pytest.fixture(scope="session")

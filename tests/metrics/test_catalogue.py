@@ -20,7 +20,7 @@ from sophia_kit.metrics.definition import (
     PointInTimeDefinition,
     RowsDefinition,
 )
-from sophia_kit.metrics.schema import columns, views
+from sophia_kit.metrics.schema import canonical
 from sophia_kit.warehouse import model_references
 
 CATALOGUE = Catalogue.load()
@@ -90,9 +90,9 @@ def test_the_digest_follows_the_definition_and_what_it_derives_from(name: str) -
 
 
 def test_every_view_answers_on_an_empty_snapshot_with_the_columns_that_definitions_see(empty: Asking) -> None:
-    for view in views():
+    for view in canonical().views:
         frame = empty.warehouse.query(f"FROM {view}").frame
-        assert tuple(frame.columns) == columns(view), view
+        assert tuple(frame.columns) == canonical().columns(view), view
         assert frame.is_empty() or view == "freshness"
 
 

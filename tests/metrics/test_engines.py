@@ -36,7 +36,7 @@ from sophia_kit.metrics.expression import (
     parse_aggregate,
     parse_condition,
 )
-from sophia_kit.metrics.schema import columns
+from sophia_kit.metrics.schema import canonical
 from sophia_kit.warehouse import Engine, models
 from sophia_kit.warehouse.snowflake import SnowflakeWarehouse, deploy_views, plan_views, snowflake_models
 from sophia_kit.warehouse.snowflake.models import PORTABLE, own_models, portable
@@ -219,7 +219,7 @@ def rows_of_the_page() -> list[tuple[str, str]]:
 def test_an_expression_means_the_same_on_both_engines(
     larkfield: Asking, snowflake: Remembering, example: str, translated: str
 ) -> None:
-    names = columns("payments")
+    names = canonical().columns("payments")
     if parses(example):
         tree, selected = parse_aggregate(example, names), "{}"
     else:
@@ -233,7 +233,7 @@ def test_an_expression_means_the_same_on_both_engines(
 
 
 def test_the_page_shows_everything_that_an_expression_may_hold() -> None:
-    names = columns("payments")
+    names = canonical().columns("payments")
     trees = [parse_condition(text, names) if not parses(text) else parse_aggregate(text, names) for text in EXAMPLES]
     shown = {type(node) for tree in trees for node in tree.walk()}
     assert {kind.__name__ for kind in (*_AGGREGATES, *_SCALAR, *_AROUND_AGGREGATES) if kind not in shown} == set()
@@ -244,7 +244,7 @@ EXAMPLES = [example for example, _ in rows_of_the_page()]
 
 def parses(text: str) -> bool:
     try:
-        parse_aggregate(text, columns("payments"))
+        parse_aggregate(text, canonical().columns("payments"))
     except ExpressionError:
         return False
     return True
@@ -303,7 +303,7 @@ def test_every_model_of_raw_rows_has_its_view_with_the_same_columns(snowflake: R
     for name, sql in there.items():
         tree = sqlglot.parse_one(sql, dialect="snowflake")
         assert isinstance(tree, sqlglot.exp.Query)
-        assert tuple(tree.named_selects) == columns(name), name
+        assert tuple(tree.named_selects) == canonical().columns(name), name
 
 
 def test_once_deployed_nothing_is_left_to_do(account: SnowflakeAccount, snowflake: Remembering) -> None:

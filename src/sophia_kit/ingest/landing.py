@@ -135,14 +135,6 @@ class Landing:
         files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith((".", "_")))
         return [_look(path, known) for path in files]
 
-    def unknown_folders(self, contracts: Mapping[str, Contract]) -> tuple[str, ...]:
-        """Folders that no contract asks for."""
-        asked = {contract.resource for contract in contracts.values() if contract.source == "landing"}
-        found = (
-            entry.name for entry in self.path.iterdir() if entry.is_dir() and not entry.name.startswith((".", "_"))
-        )
-        return tuple(sorted(name for name in found if name not in asked))
-
 
 def new_deliveries(deliveries: list[Delivery], known: Mapping[str, Any]) -> list[Delivery]:
     """Those whose content was not read before."""

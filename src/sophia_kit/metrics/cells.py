@@ -34,14 +34,13 @@ from sophia_kit.metrics.expression import (
     requirement_holds,
 )
 from sophia_kit.metrics.principal import Filters, Principal, permitted
-from sophia_kit.metrics.schema import canonical
 from sophia_kit.metrics.value import NOT_SET, Period, Unknown
 from sophia_kit.warehouse import TableFreshness
 
 if TYPE_CHECKING:
     from sophia_kit.warehouse import Engine
 
-__all__ = ["RATES_TABLE", "Cell", "Cells", "Members", "Reader", "tables_of"]
+__all__ = ["RATES_TABLE", "Cell", "Cells", "Members", "Reader"]
 
 RATES_TABLE = "fx_rates"
 
@@ -57,11 +56,6 @@ class _Known:
 
 _known: WeakKeyDictionary[Engine, _Known] = WeakKeyDictionary()
 _known_guard = threading.Lock()
-
-
-def tables_of(views: Iterable[str]) -> tuple[str, ...]:
-    """The raw tables below canonical views, without their schema, in order of name."""
-    return canonical().tables(views)
 
 
 class Reader:

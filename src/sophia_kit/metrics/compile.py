@@ -27,13 +27,13 @@ from sophia_kit.metrics.definition import (
 from sophia_kit.metrics.dialects import dialect_of
 from sophia_kit.metrics.expression import parse_aggregate, parse_condition
 from sophia_kit.metrics.schema import Schema, canonical
-from sophia_kit.metrics.statement import FX_VIEW, Parts, Shape, select, with_steps
+from sophia_kit.metrics.statement import Parts, Shape, select, with_steps
 from sophia_kit.metrics.windows import by_day, running
 
 if TYPE_CHECKING:
     from sophia_kit.warehouse import Dialect
 
-__all__ = ["FX_VIEW", "Compiled", "Shape", "compile_members", "compile_metric"]
+__all__ = ["PERIOD_NAMES", "Compiled", "Shape", "compile_members", "compile_metric"]
 
 PERIOD_NAMES = ("period_start", "period_end", "next_start", "next_end")
 """What the filter of a balance may name beside columns: bounds of its period and of the one after."""

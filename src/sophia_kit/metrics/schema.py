@@ -15,7 +15,7 @@ from sophia_kit.core.suggest import nearest
 from sophia_kit.metrics.expression import ExpressionError
 from sophia_kit.warehouse import model_references, models
 
-__all__ = ["Hop", "Path", "Schema", "canonical", "columns", "resolve_path", "views"]
+__all__ = ["Hop", "Path", "Schema", "canonical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +139,3 @@ def canonical() -> Schema:
     """The canonical views and `relationships.yaml`."""
     text = (resources.files("sophia_kit.metrics") / "relationships.yaml").read_text(encoding="utf-8")
     return Schema(models(), yaml.safe_load(text), model_references())
-
-
-def views() -> tuple[str, ...]:
-    """The canonical views."""
-    return canonical().views
-
-
-def columns(view: str) -> tuple[str, ...]:
-    """The columns of a canonical view; see `Schema.columns`."""
-    return canonical().columns(view)
-
-
-def resolve_path(base: str, text: str) -> Path:
-    """A path over the canonical views; see `Schema.resolve_path`."""
-    return canonical().resolve_path(base, text)

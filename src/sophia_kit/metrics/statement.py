@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from sophia_kit.metrics.dialects import SqlDialect
     from sophia_kit.metrics.schema import Path, Schema
 
-__all__ = ["FX_VIEW", "Parts", "Shape", "select", "with_steps"]
+__all__ = ["Parts", "Shape", "select", "with_steps"]
 
-FX_VIEW = "fx_daily"
+_FX_VIEW = "fx_daily"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Parts:
         self.dimensions = [self._dimension(name) for name in shape.by]
         self._filters = [self._dimension(name) for name in shape.filters]
         if isinstance(definition.currency, Conversion):
-            self.views[FX_VIEW] = None
+            self.views[_FX_VIEW] = None
 
     def parameter(self, name: str) -> str:
         """SQL of a scalar parameter."""
@@ -88,7 +88,7 @@ class Parts:
         if not isinstance(rule, Conversion):
             return []
         return [
-            f"LEFT JOIN {FX_VIEW} AS fx ON fx.from_currency = base.{rule.code} "
+            f"LEFT JOIN {_FX_VIEW} AS fx ON fx.from_currency = base.{rule.code} "
             f"AND fx.to_currency = {self.parameter('currency')} AND fx.day = {rate_day}"
         ]
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
-from typing import Literal
 
 from sophia_kit.metrics.calendar import year_before
 from sophia_kit.metrics.cells import Cell, Cells, Reader
 from sophia_kit.metrics.change.asked import Asked, renamed
 from sophia_kit.metrics.change.effects import NOTHING, Share, rate_mix
 from sophia_kit.metrics.change.formulas import Quotient, is_sum, quotient_of
+from sophia_kit.metrics.change.model import Presence
 from sophia_kit.metrics.change.parts import Draft, DraftPart, Own, own
 from sophia_kit.metrics.change.ranking import rank_members
 from sophia_kit.metrics.definition import CohortDefinition, DerivedDefinition, RatioDefinition, SimpleDefinition
@@ -97,7 +98,7 @@ def _ratio(asked: Asked, dimension: str) -> Draft:
         return NOTHING if cell.unknown is None or cell.unknown.code == "no_rows" else cell.unknown
 
     draft = _rate_and_mix(asked, dimension, _members(cells), share)
-    return Draft(dimension, draft.method, draft.parts, draft.unknown, draft.ranking, asked.provenance(reader))
+    return replace(draft, provenance=asked.provenance(reader))
 
 
 def _quotient(asked: Asked, definition: DerivedDefinition, quotient: Quotient, dimension: str) -> Draft:
@@ -112,7 +113,7 @@ def _quotient(asked: Asked, definition: DerivedDefinition, quotient: Quotient, d
         return Share(over.value, under.value)
 
     draft = _rate_and_mix(asked, dimension, sorted({*_members(above), *_members(below)}), share)
-    return Draft(dimension, draft.method, draft.parts, draft.unknown, draft.ranking, asked.provenance(reader))
+    return replace(draft, provenance=asked.provenance(reader))
 
 
 def _rate_and_mix(
@@ -169,7 +170,7 @@ def _unknown(asked: Asked, cells: tuple[Cell, Cell]) -> Unknown | None:
     return None
 
 
-def _presence(before: bool, after: bool) -> Literal["both", "appeared", "disappeared"]:
+def _presence(before: bool, after: bool) -> Presence:
     if before == after:
         return "both"
     return "appeared" if after else "disappeared"

@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import combinations
 from math import factorial
 
-__all__ = ["RateMix", "Share", "rate_mix", "shapley"]
+__all__ = ["NOTHING", "RateMix", "Share", "rate_mix", "shapley"]
 
 
 @dataclass(frozen=True, slots=True)

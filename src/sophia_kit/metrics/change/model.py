@@ -13,10 +13,11 @@ from sophia_kit.metrics.value import MetricValue, Provenance, Unknown
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Breakdown", "ChangeExplanation", "Effect", "EffectKind", "Method", "Part", "Versus"]
+__all__ = ["Breakdown", "ChangeExplanation", "Effect", "EffectKind", "Method", "Part", "Presence", "Versus"]
 
 EffectKind = Literal["rate", "mix", "interaction"]
 Method = Literal["contribution", "rate and mix", "movements", "inputs"]
+Presence = Literal["both", "appeared", "disappeared"]
 Versus = Literal["prior_period", "prior_year", "target", "period"]
 
 
@@ -64,7 +65,7 @@ class Part:
     unit: str = ""
     base_display: str = ""
     value_display: str = ""
-    presence: Literal["both", "appeared", "disappeared"] = "both"
+    presence: Presence = "both"
     effects: tuple[Effect, ...] = ()
 
 
@@ -79,7 +80,7 @@ class Breakdown:
         rest: what known parts leave of the change when some are unknown.
         unknown: why it can't be taken apart so, or why its parts have no sum.
         named: the members that explain the change, the strongest first; empty when it is in proportion to size.
-        excess: by how much these moved beyond their proportion, as a share of all movement in the dimension.
+        excess: by how much these moved beyond their proportion, as a share of the change; None when none is named.
         score: what dimensions are ranked by; see `sophia_kit.metrics.change.ranking`.
         provenance: the statements of both periods; None when nothing was asked.
     """

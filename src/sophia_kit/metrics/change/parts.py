@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 from sophia_kit.metrics.change.effects import RateMix
-from sophia_kit.metrics.change.model import Breakdown, Effect, EffectKind, Method, Part
-from sophia_kit.metrics.change.ranking import Ranking
+from sophia_kit.metrics.change.model import Breakdown, Effect, EffectKind, Method, Part, Presence
+from sophia_kit.metrics.change.ranking import NOTHING_NAMED, Ranking
 from sophia_kit.metrics.change.rounding import apportion, nearest
 from sophia_kit.metrics.definition import Definition
 from sophia_kit.metrics.evaluation import decimal_of, unit_of
@@ -18,7 +17,6 @@ from sophia_kit.metrics.value import Provenance, Unknown
 
 __all__ = ["Draft", "DraftPart", "Own", "assemble", "own"]
 
-Presence = Literal["both", "appeared", "disappeared"]
 _EFFECTS: tuple[EffectKind, ...] = ("rate", "mix", "interaction")
 
 
@@ -94,7 +92,7 @@ def assemble(draft: Draft, change: Fraction | None, scale: Scale) -> Breakdown:
             unknown = unknown or lost[0].unknown
     parts = [_part(part, count, scale) for part, count in zip(known, counts, strict=False)]
     parts += [_part(part, None, scale) for part in lost]
-    ranking = draft.ranking if unknown is None and draft.ranking is not None else Ranking((), Fraction(0), 0.0)
+    ranking = draft.ranking if unknown is None and draft.ranking is not None else NOTHING_NAMED
     return Breakdown(
         by=draft.by,
         method=draft.method,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import log2
 
-__all__ = ["Ranking", "rank_members"]
+__all__ = ["NOTHING_NAMED", "Ranking", "rank_members"]
 
 BIT_PRICE = 0.2
 """What a bit costs: five bits, naming one member of 32, halve what it explains; nine, one of 400, leave a third."""

@@ -13,6 +13,7 @@ from sophia_kit.core.errors import InputError
 from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.change import ChangeExplanation, explain_change
+from sophia_kit.metrics.change.words import against
 from sophia_kit.metrics.entry import current_engine, metric
 from sophia_kit.metrics.question.answer import Answer, Option
 from sophia_kit.metrics.question.board import Board
@@ -236,9 +237,8 @@ def _otherwise(question: str, change: ChangeExplanation) -> tuple[str, ...]:
     taken = direction(token.word for token in tokenize(question, lexicon().spellings))
     if not taken or change.change is None or change.change * taken > 0:
         return ()
-    base = "its target" if change.versus == "target" else change.base.period.label
     way = "not up" if taken > 0 else "not down"
-    return (f"against {base} it is {way}: the change is {change.display}",)
+    return (f"against {against(change)} it is {way}: the change is {change.display}",)
 
 
 def _declined(answer: Answer, reason: str) -> Answer:

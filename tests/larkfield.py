@@ -1,0 +1,44 @@
+"""The demo company, loaded from its data platform and its CRM: for tests and for benchmarks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from sophia_kit.core.settings import CompanySettings, LandingSettings, SalesforceSettings, Settings
+from sophia_kit.ingest import run_ingest
+from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
+from sophia_kit.state import State
+from sophia_kit.warehouse import SnapshotStore
+
+PROFILE = Path(__file__).resolve().parents[1] / "data" / "company.toml"
+
+
+def load_larkfield(root: Path, *, scale: float = 1.0) -> Settings:
+    """Make `root` the project of a demo company of this size, with one snapshot; the settings of its workspace."""
+    company = Company.load(PROFILE, scale=scale)
+    landing = root / "landing"
+    deliver(company, landing)
+    (root / "sophia.toml").touch()
+    (root / "data").mkdir()
+    shutil.copy(PROFILE, root / "data")
+    with SandboxServer(company) as server:
+        settings = Settings(
+            root=root,
+            workspace="demo",
+            frozen_at=company.now,
+            company=CompanySettings(name=company.name, time_zone=company.time_zone, currency=company.currency),
+            landing=LandingSettings(path=landing),
+            salesforce=SalesforceSettings(
+                base_url=server.base_url,
+                client_id=CLIENT_ID,
+                client_secret=SecretStr(CLIENT_SECRET),
+                refresh_token=SecretStr(REFRESH_TOKEN),
+                requests_per_second=200,
+            ),
+        )
+        with State.open(settings.state_location) as state:
+            run_ingest(settings, state, SnapshotStore(settings.snapshots_dir), settings.clock())
+    return settings
