@@ -9,7 +9,7 @@ import pytest
 from tests.connectors.salesforce_org import Org
 from tests.wire import WireServer
 
-from sophia_kit.connectors import Salesforce
+from sophia_kit.connectors.salesforce import Salesforce
 from sophia_kit.core.settings import HttpSettings, Settings, load_settings
 
 

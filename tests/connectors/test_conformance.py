@@ -18,7 +18,7 @@ import pytest
 from tests.connectors.vendors import VENDORS, Gateway, Vendor
 from tests.wire import Reply, Request, WireServer
 
-from sophia_kit.connectors import Batch, Connector, connect
+from sophia_kit.connectors import Batch, Connector, connect, missing_settings
 from sophia_kit.core.errors import (
     AuthFailed,
     MalformedAnswer,
@@ -371,7 +371,7 @@ async def test_unconfigured_sends_nothing_and_says_what_is_missing(vendor: Vendo
     (tmp_path / "sophia.toml").touch()
     settings = load_settings(tmp_path)
     async with connect(vendor.provider, settings) as connector:
-        missing = connector.missing(settings)
+        missing = missing_settings(settings)[vendor.provider]
         with pytest.raises(Unconfigured) as caught:
             await read(vendor, connector)
         health = await connector.health()

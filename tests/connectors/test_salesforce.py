@@ -9,7 +9,8 @@ import pytest
 from tests.connectors.salesforce_org import DATA, FIELDS, Org, records
 from tests.wire import Reply
 
-from sophia_kit.connectors import Batch, Salesforce
+from sophia_kit.connectors import Batch
+from sophia_kit.connectors.salesforce import Salesforce
 from sophia_kit.core.errors import (
     AuthFailed,
     InputError,

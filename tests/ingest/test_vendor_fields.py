@@ -11,7 +11,7 @@ import pytest
 from tests.connectors.salesforce_org import FIELDS, Org, records
 from tests.wire import WireServer
 
-from sophia_kit.connectors import Salesforce
+from sophia_kit.connectors.salesforce import Salesforce
 from sophia_kit.core.settings import HttpSettings, Settings, load_settings
 from sophia_kit.ingest import ingest
 from sophia_kit.ingest.contract import Column, Contract

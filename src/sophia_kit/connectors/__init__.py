@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sophia_kit.connectors.base import Batch, Connector, Health, HealthState, Resource
-from sophia_kit.connectors.salesforce import Salesforce
+from importlib import import_module
+
+from sophia_kit.connectors.base import Batch, Connector, ConnectorKind, Health, HealthState, Resource
 from sophia_kit.connectors.soql import require_select
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import UnknownName
@@ -16,14 +17,14 @@ __all__ = [
     "Health",
     "HealthState",
     "Resource",
-    "Salesforce",
     "connect",
     "missing_settings",
     "require_select",
 ]
 
-CONNECTORS: dict[str, type[Salesforce]] = {"salesforce": Salesforce}
-"""By provider."""
+_CLASSES = {"salesforce": "Salesforce"}
+CONNECTORS: tuple[str, ...] = tuple(_CLASSES)
+"""The providers, each the name of its module here."""
 
 
 def connect(provider: str, settings: Settings, *, clock: Clock | None = None) -> Connector:
@@ -34,9 +35,15 @@ def connect(provider: str, settings: Settings, *, clock: Clock | None = None) ->
     """
     if provider not in CONNECTORS:
         raise UnknownName("connector", provider, CONNECTORS)
-    return CONNECTORS[provider](settings, clock=clock)
+    return _kind(provider)(settings, clock=clock)
 
 
 def missing_settings(settings: Settings) -> dict[str, tuple[str, ...]]:
     """By provider, the environment variables that have to be set before it can be read; empty when configured."""
-    return {provider: kind.missing(settings) for provider, kind in CONNECTORS.items()}
+    return {provider: _kind(provider).missing(settings) for provider in CONNECTORS}
+
+
+def _kind(provider: str) -> ConnectorKind:
+    # Imported when asked for: a vendor's own SDK may take half a second.
+    found: ConnectorKind = getattr(import_module(f"sophia_kit.connectors.{provider}"), _CLASSES[provider])
+    return found

@@ -8,9 +8,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
+from sophia_kit.core.clock import Clock
 from sophia_kit.core.settings import Settings
 
-__all__ = ["Batch", "Connector", "Health", "HealthState", "Resource"]
+__all__ = ["Batch", "Connector", "ConnectorKind", "Health", "HealthState", "Resource"]
 
 HealthState = Literal["unconfigured", "reachable", "failing"]
 
@@ -22,26 +23,31 @@ class Resource:
     Attributes:
         name: the vendor's name of it, e.g. `Opportunity`.
         table: the raw table that it becomes; the name of its contract.
-        incremental_field: the vendor's field that grows with every change of a record.
+        incremental_field: the field of a record by which a reading goes on where the last one ended.
+        opt_in: the setting that has to be true before it is read (`privacy.messages`); None when it is read anyway.
     """
 
     name: str
     table: str
     incremental_field: str
+    opt_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some records of one resource, in the order of their incremental field.
+    """Some records of one resource.
 
     Attributes:
         resource: the vendor's name of the resource.
-        records: decoded records by the vendor's field names, values as JSON has them. Deleted records are among
-            them, marked as the vendor marks them.
-        cursor_high: what to pass as `since` next time to miss nothing, as far as this batch goes; it never exceeds
+        records: decoded records by the vendor's field names, values as JSON has them. A field inside another is named
+            by its path (`metaData.id`). Deleted records are among them where the vendor shows them, marked as it
+            marks them.
+        cursor_high: what to pass as `since` next time to miss nothing, once all batches are read; it never exceeds
             the vendor's own time when the reading began. None when no record carried one.
         demo: whether it came from the sandbox. Demo is not live.
         absent_fields: fields that were asked for and that the vendor doesn't have; no record carries them.
+        image_since: when the vendor doesn't show what was deleted: this reading holds everything whose incremental
+            field is at or after this moment, so what it lacks was deleted. None when nothing can be concluded.
     """
 
     resource: str
@@ -49,6 +55,7 @@ class Batch:
     cursor_high: str | None
     demo: bool
     absent_fields: tuple[str, ...] = ()
+    image_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +89,18 @@ class Connector(Protocol):
         """By the vendor's name."""
         ...
 
-    @staticmethod
-    def missing(settings: Settings) -> tuple[str, ...]:
-        """The environment variables that have to be set before anything can be read; empty when configured."""
-        ...
-
-    def read(self, resource: str, since: str | None, fields: Sequence[str]) -> AsyncIterator[Batch]:
+    def read(
+        self, resource: str, since: str | None, fields: Sequence[str], *, until: datetime | None = None
+    ) -> AsyncIterator[Batch]:
         """All records of `resource`, or those changed since the cursor `since` and some before (an overlap), in
         batches of about 10,000. There is at least one batch: an empty one says that the vendor answered, and had
         nothing.
+
+        Args:
+            since: a `cursor_high`, or a moment such as 2025-12-31T00:00:00Z to read from there on.
+            fields: the fields asked for. Where the vendor doesn't describe itself, records hold beside them those
+                that its published reference doesn't name: they are new.
+            until: only what changed before this moment, for a backfill by range.
 
         Raises:
             Unconfigured: see `missing`.
@@ -101,7 +111,8 @@ class Connector(Protocol):
         ...
 
     async def fields(self, resource: str) -> tuple[str, ...]:
-        """What the vendor has on `resource` and `read` can be asked for, in order of their names.
+        """What the vendor has on `resource` and `read` can be asked for, in order of their names: what it says
+        itself, or what its published reference names.
 
         Raises:
             Unconfigured, UnknownName, ProviderError: as `read` does.
@@ -119,3 +130,13 @@ class Connector(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class ConnectorKind(Protocol):
+    """A connector's class."""
+
+    def __call__(self, settings: Settings, *, clock: Clock | None = None) -> Connector: ...
+
+    def missing(self, settings: Settings) -> tuple[str, ...]:
+        """The environment variables that have to be set before anything can be read; empty when configured."""
+        ...

@@ -6,29 +6,23 @@ Reference: Salesforce, "REST API Developer Guide" (QueryAll, sObject Describe, L
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from sophia_kit.connectors.base import Batch, Health, Resource
+from sophia_kit.connectors.api import ApiConnector, Page
+from sophia_kit.connectors.base import Batch, Resource
 from sophia_kit.connectors.salesforce_login import Session, malformed
-from sophia_kit.connectors.soql import Condition, Order, Select, literal, require_select
-from sophia_kit.core.clock import Clock, SystemClock
+from sophia_kit.connectors.soql import Condition, Order, Select, require_select
+from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import (
     AuthFailed,
-    InputError,
     ProviderError,
     ProviderTimeout,
     RateLimited,
     RequestRejected,
-    SophiaError,
-    Unconfigured,
-    UnknownName,
 )
 from sophia_kit.core.http import Answer, HttpClient
 from sophia_kit.core.settings import Settings
@@ -53,24 +47,19 @@ _RESOURCES = {
     )
 }
 _NOT_READ = frozenset({"address", "base64", "location"})
-_REQUIRED = ("base_url", "client_id", "client_secret", "refresh_token")
 _PAGE_RECORDS = 2000
-_BATCH_RECORDS = 10_000
-_HEALTH_ATTEMPTS = 2
-_HEALTH_DEADLINE_S = 15.0
 _UNTIL_QUOTA_RETURNS_S = 3600.0
 _ACCESS_HINT = "Give the integration user read access to the object and its fields; see docs/salesforce.md."
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _Answered:
     records: list[dict[str, Any]]
     total: int
     next_path: str | None
-    demo: bool
 
 
-class Salesforce:
+class Salesforce(ApiConnector):
     """The connector. See `sophia_kit.connectors.base.Connector`.
 
     Args:
@@ -80,44 +69,27 @@ class Salesforce:
     """
 
     provider = PROVIDER
-    resources: Mapping[str, Resource] = _RESOURCES
+    title = "Salesforce"
+    resources = _RESOURCES
+    required = ("base_url", "client_id", "client_secret", "refresh_token")
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, overlap: timedelta = OVERLAP) -> None:
-        self._settings = settings
-        self._clock = clock or SystemClock()
+        super().__init__(settings, clock=clock)
         self._overlap = overlap
         self._session: Session | None = None
-        self._api: HttpClient | None = None
-        self._opening = asyncio.Lock()
         self._described: dict[str, Mapping[str, str]] = {}
         self._usage: tuple[int, int] | None = None
 
-    def __repr__(self) -> str:
-        return f"Salesforce({self._settings.salesforce.base_url!r})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
     async def aclose(self) -> None:
         """Close every connection."""
-        api, session, self._api, self._session = self._api, self._session, None, None
-        if api is not None:
-            await api.aclose()
+        session, self._session = self._session, None
+        await super().aclose()
         if session is not None:
             await session.aclose()
 
-    @staticmethod
-    def missing(settings: Settings) -> tuple[str, ...]:
-        """See `Connector.missing`."""
-        given = settings.salesforce
-        return tuple(f"SOPHIA_SALESFORCE__{name.upper()}" for name in _REQUIRED if not getattr(given, name))
-
-    async def read(self, resource: str, since: str | None, fields: Sequence[str]) -> AsyncIterator[Batch]:
+    async def read(
+        self, resource: str, since: str | None, fields: Sequence[str], *, until: datetime | None = None
+    ) -> AsyncIterator[Batch]:
         """See `Connector.read`. `Id`, `SystemModstamp` and, where the object has it, `IsDeleted` come in any case.
 
         `since` is a `cursor_high`; records are read from `OVERLAP` before it.
@@ -126,62 +98,26 @@ class Salesforce:
             MalformedAnswer: also when pages repeat, or hold fewer or more records than Salesforce announced.
             RateLimited: also when the organisation's API use passed `api_limit_share`.
         """
-        if resource not in self.resources:
-            raise UnknownName("Salesforce resource", resource, self.resources)
-        start = None if since is None else _cursor(since) - self._overlap
-        query, absent = await self._query(resource, start, fields)
-        held: list[dict[str, Any]] = []
-        highest: datetime | None = None
-        ceiling: datetime | None = None
-        demo = emitted = False
-        async for page, moment in self._pages(resource, query):
-            ceiling = ceiling or moment
-            demo = demo or page.demo
-            held += page.records
-            highest = max(
-                filter(None, (highest, *(_moment(record.get(_STAMP)) for record in page.records))), default=None
-            )
-            if len(held) >= _BATCH_RECORDS:
-                yield Batch(resource, held, _cursor_text(highest, ceiling), demo, absent)
-                held, emitted = [], True
-        if held or not emitted:
-            yield Batch(resource, held, _cursor_text(highest, ceiling), demo, absent)
+        asked = self._resource(resource)
+        reached = self._since(since)
+        query, absent = await self._query(resource, reached and reached - self._overlap, until, fields)
+        async for batch in self._batches(asked, self._pages(resource, query), absent=absent):
+            yield batch
 
     async def fields(self, resource: str) -> tuple[str, ...]:
         """See `Connector.fields`. Compound fields are left out: their parts are fields of their own; so are files."""
-        if resource not in self.resources:
-            raise UnknownName("Salesforce resource", resource, self.resources)
+        self._resource(resource)
         described = await self._describe(resource)
         return tuple(sorted(name for name, kind in described.items() if kind not in _NOT_READ))
 
-    async def health(self) -> Health:
-        """See `Connector.health`: logs in and asks what an account looks like, as every load does first."""
-        checked_at = self._clock.now()
-        if missing := self.missing(self._settings):
-            hint = "Set " + ", ".join(missing) + "; see docs/salesforce.md."
-            return Health(PROVIDER, "unconfigured", "No credentials are configured.", hint, None, checked_at)
-        http = self._settings.http
-        brisk = http.model_copy(
-            update={
-                "attempts": min(http.attempts, _HEALTH_ATTEMPTS),
-                "deadline_s": min(http.deadline_s, _HEALTH_DEADLINE_S),
-            }
-        )
-        started = time.perf_counter()
-        try:
-            async with Salesforce(self._settings.model_copy(update={"http": brisk}), clock=self._clock) as probe:
-                await probe._describe("Account")
-                used = probe._usage
-        except SophiaError as error:
-            elapsed = (time.perf_counter() - started) * 1000
-            return Health(PROVIDER, "failing", error.message, error.hint, elapsed, checked_at)
-        elapsed = (time.perf_counter() - started) * 1000
-        spent = "" if used is None else f" {used[0]:,} of {used[1]:,} daily API requests are used."
-        detail = f"Logged in; API {self._settings.salesforce.api_version} answers.{spent}"
-        return Health(PROVIDER, "reachable", detail, None, elapsed, checked_at)
+    async def _probe(self) -> str:
+        """Log in and ask what an account looks like, as every load does first."""
+        await self._describe("Account")
+        spent = "" if self._usage is None else f" {self._usage[0]:,} of {self._usage[1]:,} daily API requests are used."
+        return f"Logged in; API {self._settings.salesforce.api_version} answers.{spent}"
 
     async def _query(
-        self, resource: str, start: datetime | None, fields: Sequence[str]
+        self, resource: str, start: datetime | None, end: datetime | None, fields: Sequence[str]
     ) -> tuple[Select, tuple[str, ...]]:
         available = await self._describe(resource)
         if lacking := {"Id", _STAMP} - available.keys():
@@ -194,7 +130,10 @@ class Salesforce:
         query = Select(
             tuple(name for name in asked if name in available),
             resource,
-            () if start is None else (Condition(_STAMP, ">=", start),),
+            (
+                *(() if start is None else (Condition(_STAMP, ">=", start),)),
+                *(() if end is None else (Condition(_STAMP, "<", end),)),
+            ),
             (Order(_STAMP), Order("Id")),
         )
         return query, tuple(name for name in asked if name not in available)
@@ -210,33 +149,29 @@ class Salesforce:
             self._described[resource] = fields
         return self._described[resource]
 
-    async def _pages(self, resource: str, query: Select) -> AsyncIterator[tuple[_Page, datetime | None]]:
+    async def _pages(self, resource: str, query: Select) -> AsyncIterator[Page]:
         text = str(query)
         require_select(text)
         headers = {"Sforce-Query-Options": f"batchSize={_PAGE_RECORDS}"}
         answer = await self._get("/queryAll", {"q": text}, headers)
         announced: int | None = None
         received = 0
-        known_paths: set[str] = set()
-        known_pages: set[int] = set()
+        guard = self._guard(resource)
         while True:
             page = _page(answer, resource)
             announced = page.total if announced is None else announced
             received += len(page.records)
-            digest = hash(tuple(record.get("Id") for record in page.records))
-            if page.records and digest in known_pages:
-                raise malformed(f"it sent the same page of {resource} twice")
-            known_pages.add(digest)
+            guard.page(record.get("Id") for record in page.records)
             if page.total != announced or received > announced:
                 raise malformed(
                     f"it announced {announced:,} records of {resource} and sends {max(received, page.total):,}"
                 )
-            yield page, answer.date
+            yield Page(page.records, answer.demo, answer.date)
             if page.next_path is None:
                 break
-            if page.next_path in known_paths or not page.records:
+            if not page.records:
                 raise malformed(f"its pages of {resource} lead in a circle")
-            known_paths.add(page.next_path)
+            guard.step(page.next_path)
             answer = await self._request(page.next_path, None, headers)
         if received != announced:
             raise malformed(f"it announced {announced:,} records of {resource} and sent {received:,}")
@@ -261,32 +196,22 @@ class Salesforce:
         self._usage = _api_usage(answer.headers.get("sforce-limit-info", "")) or self._usage
         return answer
 
-    async def _connected(self) -> HttpClient:
-        async with self._opening:
-            if self._api is None:
-                if missing := self.missing(self._settings):
-                    raise Unconfigured(
-                        "Salesforce is not configured.",
-                        missing=missing,
-                        hint="Set " + ", ".join(missing) + "; see docs/salesforce.md.",
-                        provider=PROVIDER,
-                    )
-                given = self._settings.salesforce
-                self._session = self._session or Session(given, self._settings.http, self._clock)
-                self._api = HttpClient(
-                    PROVIDER,
-                    await self._session.instance_url(),
-                    self._settings.http,
-                    requests_per_second=given.requests_per_second,
-                    credentials=self._session,
-                    explain=_explain_api,
-                    conceal=self._session.configured_secrets,
-                    clock=self._clock,
-                )
-            return self._api
+    async def _open(self) -> HttpClient:
+        given = self._settings.salesforce
+        self._session = self._session or Session(given, self._settings.http, self._clock)
+        return HttpClient(
+            PROVIDER,
+            await self._session.instance_url(),
+            self._settings.http,
+            requests_per_second=given.requests_per_second,
+            credentials=self._session,
+            explain=_explain_api,
+            conceal=self._session.configured_secrets,
+            clock=self._clock,
+        )
 
 
-def _page(answer: Answer, resource: str) -> _Page:
+def _page(answer: Answer, resource: str) -> _Answered:
     body = answer.body
     if not isinstance(body, dict):
         raise malformed(f"its page of {resource} is no object")
@@ -299,13 +224,13 @@ def _page(answer: Answer, resource: str) -> _Page:
         raise malformed(f"its page of {resource} does not say whether another follows")
     for record in records:
         record.pop("attributes", None)
-    return _Page(records, total, following if isinstance(following, str) else None, answer.demo)
+    return _Answered(records, total, following if isinstance(following, str) else None)
 
 
 def _explain_api(status: int, body: Any) -> ProviderError | None:
     first = body[0] if isinstance(body, list) and body and isinstance(body[0], dict) else {}
     code, said = str(first.get("errorCode", ""))[:80], " ".join(str(first.get("message", "")).split())[:300]
-    if not code or status in {401, 429} or status >= 500:
+    if not code or status < 400 or status in {401, 429} or status >= 500:
         return None
     message = f"Salesforce answered {status} {code}: {said}"
     if code == "REQUEST_LIMIT_EXCEEDED":
@@ -332,28 +257,3 @@ def _explain_api(status: int, body: Any) -> ProviderError | None:
 def _api_usage(header: str) -> tuple[int, int] | None:
     found = re.search(r"(?:^|[ ;,])api-usage=(\d+)/(\d+)", header)
     return None if found is None else (int(found[1]), int(found[2]))
-
-
-def _moment(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
-
-
-def _cursor(text: str) -> datetime:
-    found = _moment(text)
-    if found is None:
-        raise InputError(
-            f"{text[:60]!r} is not a cursor of Salesforce.", hint="A cursor is a time such as 2025-12-31T23:59:59Z."
-        )
-    return found
-
-
-def _cursor_text(highest: datetime | None, ceiling: datetime | None) -> str | None:
-    if highest is None:
-        return None
-    return literal(highest if ceiling is None else min(highest, ceiling))

@@ -81,7 +81,8 @@ class Credentials(Protocol):
 
 
 Explain = Callable[[int, Any], ProviderError | None]
-"""A vendor's way to say more than its status: from status and decoded body to an error, or None for the usual one."""
+"""A vendor's way to say more than its status: from status and decoded body to an error, or None for the usual one.
+It is asked of successful answers too: some vendors say in the body alone that they refused."""
 
 
 @dataclass(slots=True)
@@ -101,6 +102,7 @@ class HttpClient:
         base_url: scheme, host and port.
         settings: timeouts, attempts, back-off, total deadline and size limit; the same for every vendor.
         requests_per_second: the rate kept; None for no limit.
+        rates: a rate of its own for some paths, by the path of their rule.
         credentials: signs each request; None for none.
         explain: see `Explain`.
         conceal: further secrets that must not leave in an error message, even when the vendor echoes them.
@@ -119,6 +121,7 @@ class HttpClient:
         *,
         policy: RequestPolicy | None = None,
         requests_per_second: float | None = None,
+        rates: Mapping[str, float] | None = None,
         credentials: Credentials | None = None,
         explain: Explain | None = None,
         conceal: Iterable[SecretStr] = (),
@@ -130,7 +133,8 @@ class HttpClient:
         self._settings = settings
         self._policy = policy or RequestPolicy(provider)
         self._rate = requests_per_second
-        self._limiter: AsyncLimiter | None = None
+        self._rates = dict(rates or {})
+        self._limiters: dict[str, AsyncLimiter] = {}
         self._credentials = credentials
         self._explain = explain
         self._conceal = tuple(conceal)
@@ -180,6 +184,7 @@ class HttpClient:
         *,
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request that only reads, again where that may help, and decode its JSON answer.
@@ -187,6 +192,7 @@ class HttpClient:
         Args:
             path: path below the origin, with its query if `params` is None.
             form: sent as `application/x-www-form-urlencoded`.
+            json: sent as `application/json`.
 
         Raises:
             PolicyRefused: not a request that only reads; nothing was sent.
@@ -194,7 +200,7 @@ class HttpClient:
         """
         self._policy.check(method, path, headers or ())
         url = self._origin.copy_with(raw_path=path.encode("ascii"))
-        request = self._client.build_request(method, url, params=params, data=form, headers=headers)
+        request = self._client.build_request(method, url, params=params, data=form, json=json, headers=headers)
         rule = self._policy.check(request.method, request.url.raw_path.decode("ascii"), request.headers.keys())
         call = _Call(rule, ends=time.monotonic() + self._settings.deadline_s)
         with self._tracer.start_as_current_span(
@@ -281,7 +287,7 @@ class HttpClient:
         raise AssertionError("unreachable")
 
     async def _once(self, request: httpx.Request, call: _Call) -> Answer:
-        await self._pace()
+        await self._pace(call.rule.path)
         call.attempts += 1
         call.status = None
         started = time.perf_counter()
@@ -293,13 +299,15 @@ class HttpClient:
             HTTP_SECONDS.labels(self.provider, call.rule.method).observe(time.perf_counter() - started)
             HTTP_REQUESTS.labels(self.provider, call.rule.method, status_class(call.status)).inc()
 
-    async def _pace(self) -> None:
-        if self._rate is None:
+    async def _pace(self, path: str) -> None:
+        of = path if path in self._rates else ""
+        rate = self._rates.get(path, self._rate)
+        if rate is None:
             return
-        if self._limiter is None:
-            burst = max(self._rate, 1.0)
-            self._limiter = AsyncLimiter(burst, burst / self._rate)
-        await self._limiter.acquire()
+        if of not in self._limiters:
+            burst = max(rate, 1.0)
+            self._limiters[of] = AsyncLimiter(burst, burst / rate)
+        await self._limiters[of].acquire()
 
     async def _exchange(self, request: httpx.Request, call: _Call) -> Answer:
         response = await self._client.send(request, stream=True)
@@ -307,9 +315,10 @@ class HttpClient:
             call.status = response.status_code
             if response.is_success:
                 content = await self._content(response, call, int(self._settings.max_answer_mb * 1024 * 1024))
-                return Answer(
-                    response.status_code, dict(response.headers.items()), self._decoded(content, response, call)
-                )
+                body = self._decoded(content, response, call)
+                if self._explain is not None and (refusal := self._explain(response.status_code, body)) is not None:
+                    raise refusal
+                return Answer(response.status_code, dict(response.headers.items()), body)
             raise await self._failure(response, call)
         finally:
             await response.aclose()

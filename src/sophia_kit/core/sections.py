@@ -11,10 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 __all__ = [
     "CompanySettings",
+    "GitHubSettings",
+    "GongSettings",
     "HttpSettings",
     "JobSettings",
     "LandingSettings",
+    "N8nSettings",
+    "NotionSettings",
+    "PrivacySettings",
     "SalesforceSettings",
+    "SlackSettings",
     "SnowflakeSettings",
     "WarehouseSettings",
 ]
@@ -77,6 +83,92 @@ class HttpSettings(_Section):
     backoff_initial_s: Annotated[float, Field(ge=0)] = 0.5
     backoff_max_s: Annotated[float, Field(ge=0)] = 15.0
     max_answer_mb: Annotated[float, Field(gt=0)] = 64.0
+
+
+class PrivacySettings(_Section):
+    """What is stored of personal data. See docs/privacy.md.
+
+    Attributes:
+        hash_key: the key with which fields are hashed; without it they are dropped.
+        messages: whether chat messages are read.
+        transcripts: whether what was said in calls is read.
+        fields: by `table.column` of a raw table, what is stored in place of the contract's choice.
+    """
+
+    hash_key: SecretStr | None = None
+    messages: bool = False
+    transcripts: bool = False
+    fields: dict[str, Literal["keep", "hash", "drop"]] = {}
+
+
+class SlackSettings(_Section):
+    """A Slack app, by its bot token.
+
+    Attributes:
+        channels: names or ids of the channels to read; all that the bot is a member of when empty.
+        repull_days: how far back each load reads again, for edits, deletions and late replies.
+        tier_factor: times Slack's published limits of requests per minute; under 1 to leave room for other apps.
+    """
+
+    base_url: str = "https://slack.com"
+    token: SecretStr | None = None
+    channels: tuple[str, ...] = ()
+    repull_days: Annotated[int, Field(ge=1)] = 7
+    tier_factor: Annotated[float, Field(gt=0)] = 1.0
+
+
+class GongSettings(_Section):
+    """Gong, by an access key of its API.
+
+    Attributes:
+        repull_days: how far back each load reads again, for calls that were analysed or corrected late.
+    """
+
+    base_url: str = "https://api.gong.io"
+    access_key: str | None = None
+    access_key_secret: SecretStr | None = None
+    repull_days: Annotated[int, Field(ge=1)] = 7
+    requests_per_second: Annotated[float, Field(gt=0)] = 3.0
+
+
+class NotionSettings(_Section):
+    """A Notion integration.
+
+    Attributes:
+        objectives, key_results, check_ins, knowledge: title or id of the data source that holds them.
+    """
+
+    base_url: str = "https://api.notion.com"
+    token: SecretStr | None = None
+    objectives: str = "Objectives"
+    key_results: str = "Key results"
+    check_ins: str = "Check-ins"
+    knowledge: str = "Knowledge"
+    requests_per_second: Annotated[float, Field(gt=0)] = 3.0
+
+
+class GitHubSettings(_Section):
+    """GitHub, by an app's private key and installation, or by a token.
+
+    Attributes:
+        repositories: what is read, each as `owner/name`.
+    """
+
+    base_url: str = "https://api.github.com"
+    repositories: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")], ...] = ()
+    app_id: str | None = None
+    installation_id: str | None = None
+    private_key: SecretStr | None = None
+    token: SecretStr | None = None
+    requests_per_second: Annotated[float, Field(gt=0)] = 10.0
+
+
+class N8nSettings(_Section):
+    """An n8n instance, by a key of its public API."""
+
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    requests_per_second: Annotated[float, Field(gt=0)] = 10.0
 
 
 class SalesforceSettings(_Section):

@@ -24,21 +24,33 @@ from sophia_kit.core.clock import Clock, FrozenClock, SystemClock
 from sophia_kit.core.errors import ConfigError
 from sophia_kit.core.sections import (
     CompanySettings,
+    GitHubSettings,
+    GongSettings,
     HttpSettings,
     JobSettings,
     LandingSettings,
+    N8nSettings,
+    NotionSettings,
+    PrivacySettings,
     SalesforceSettings,
+    SlackSettings,
     SnowflakeSettings,
     WarehouseSettings,
 )
 
 __all__ = [
     "CompanySettings",
+    "GitHubSettings",
+    "GongSettings",
     "HttpSettings",
     "JobSettings",
     "LandingSettings",
+    "N8nSettings",
+    "NotionSettings",
+    "PrivacySettings",
     "SalesforceSettings",
     "Settings",
+    "SlackSettings",
     "SnowflakeSettings",
     "WarehouseSettings",
     "find_root",
@@ -82,7 +94,13 @@ class Settings(BaseSettings):
     company: CompanySettings = CompanySettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     http: HttpSettings = HttpSettings()
+    privacy: PrivacySettings = PrivacySettings()
     salesforce: SalesforceSettings = SalesforceSettings()
+    slack: SlackSettings = SlackSettings()
+    gong: GongSettings = GongSettings()
+    notion: NotionSettings = NotionSettings()
+    github: GitHubSettings = GitHubSettings()
+    n8n: N8nSettings = N8nSettings()
     snowflake: SnowflakeSettings = SnowflakeSettings()
     landing: LandingSettings = LandingSettings()
     jobs: dict[str, JobSettings] = {}

@@ -60,7 +60,7 @@ class _Cursor:
 class Salesforce:
     """Serves a company's CRM. Access tokens live `token_life_s` seconds. Safe to use from several threads."""
 
-    prefix = "/services/"
+    prefixes = ("/services/",)
 
     def __init__(self, company: Company, *, token_life_s: float = 7200.0) -> None:
         self._company = company

@@ -59,6 +59,11 @@ class SandboxServer:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
+    def vendor_of(self, path: str) -> Vendor | None:
+        """Whom a request belongs to."""
+        known = [(prefix, vendor) for vendor in self.vendors for prefix in vendor.prefixes if path.startswith(prefix)]
+        return max(known, key=lambda pair: len(pair[0]))[1] if known else None
+
     def advance(self, days: int = 1) -> None:
         """Let days pass: from now on the company of a later day is served.
 
@@ -121,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             body=body,
             base_url=sandbox.base_url,
         )
-        vendor = next((v for v in sandbox.vendors if request.path.startswith(v.prefix)), None)
+        vendor = sandbox.vendor_of(request.path)
         fault = sandbox.fault_counter.next(request.path)
         response = self._answer(vendor, request, fault)
         sandbox.requests.append(

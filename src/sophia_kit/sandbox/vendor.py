@@ -32,9 +32,11 @@ class Response:
 
 
 class Vendor(Protocol):
-    """One vendor. `show` replaces the company it serves (the sandbox has moved on by a day)."""
+    """One vendor. A request is for whom has the longest prefix of its path. `show` replaces the company it serves (the
+    sandbox has moved on by a day)."""
 
-    prefix: str
+    @property
+    def prefixes(self) -> tuple[str, ...]: ...
 
     def show(self, company: Company) -> None: ...
 
