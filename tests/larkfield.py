@@ -5,11 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from sophia_kit.core.settings import CompanySettings, LandingSettings, SalesforceSettings, Settings
+from sophia_kit.core.settings import CompanySettings, LandingSettings, Settings
 from sophia_kit.ingest import run_ingest
-from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
+from sophia_kit.sandbox import Company, SandboxServer, connected, deliver
 from sophia_kit.state import State
 from sophia_kit.warehouse import SnapshotStore
 
@@ -31,14 +29,8 @@ def load_larkfield(root: Path, *, scale: float = 1.0) -> Settings:
             frozen_at=company.now,
             company=CompanySettings(name=company.name, time_zone=company.time_zone, currency=company.currency),
             landing=LandingSettings(path=landing),
-            salesforce=SalesforceSettings(
-                base_url=server.base_url,
-                client_id=CLIENT_ID,
-                client_secret=SecretStr(CLIENT_SECRET),
-                refresh_token=SecretStr(REFRESH_TOKEN),
-                requests_per_second=200,
-            ),
         )
+        settings = connected(settings, server.base_url)
         with State.open(settings.state_location) as state:
             run_ingest(settings, state, SnapshotStore(settings.snapshots_dir), settings.clock())
     return settings

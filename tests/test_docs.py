@@ -28,6 +28,8 @@ def shown(field: FieldInfo) -> str:
     value = field.default
     if value is None:
         return "unset"
+    if isinstance(value, tuple | dict):
+        return "empty" if not value else f"`{value}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f'`"{value}"`' if isinstance(value, str) else f"`{value:g}`" if value < 1000 else f"`{value:.0f}`"
@@ -36,7 +38,7 @@ def shown(field: FieldInfo) -> str:
 def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
         inner: Any = field.annotation
-        if get_origin(inner) is dict:
+        if get_origin(inner) is dict and isinstance(get_args(inner)[1], type):
             yield from settings_of(get_args(inner)[1], f"{prefix}{name}.<name>.")
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from settings_of(inner, f"{prefix}{name}.")

@@ -25,7 +25,7 @@ from sophia_kit.core.errors import JobFailed
 
 if TYPE_CHECKING:
     from sophia_kit.cli.progress import RunProgress
-    from sophia_kit.core.settings import SalesforceSettings, Settings
+    from sophia_kit.core.settings import Settings
     from sophia_kit.ingest import ProgressEvent
 
 __all__ = ["demo_command"]
@@ -109,6 +109,7 @@ def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunPr
     Each in a process of its own, so that the kit talks to it as it would to a vendor, and its memory ends with it.
     """
     from sophia_kit.core.settings import LandingSettings
+    from sophia_kit.sandbox import connected
 
     landing = settings.data_dir / "landing"
     common = ["--day", day.isoformat(), *(["--scale", str(scale)] if scale is not None else [])]
@@ -116,9 +117,8 @@ def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunPr
     with _start(["serve", "--port", "0", *common]) as server:
         try:
             _deliver(landing, common)
-            salesforce = _salesforce(_address(server), settings)
-            configured = {"salesforce": salesforce, "landing": LandingSettings(path=landing)}
-            yield _Sandbox(settings.model_copy(update=configured), server)
+            delivered = settings.model_copy(update={"landing": LandingSettings(path=landing)})
+            yield _Sandbox(connected(delivered, _address(server)), server)
         finally:
             _stop(server)
 
@@ -134,21 +134,6 @@ def _deliver(landing: Path, common: list[str]) -> None:
             raise
     if delivery.returncode != 0:
         raise JobFailed(f"The demo company's data could not be delivered: {said.strip()}")
-
-
-def _salesforce(base_url: str, settings: Settings) -> SalesforceSettings:
-    from pydantic import SecretStr
-
-    from sophia_kit.core.settings import SalesforceSettings
-
-    return SalesforceSettings(
-        base_url=base_url,
-        client_id="sandbox",
-        client_secret=SecretStr("sandbox"),
-        refresh_token=SecretStr("sandbox"),
-        api_version=settings.salesforce.api_version,
-        requests_per_second=200.0,
-    )
 
 
 def _start(arguments: list[str]) -> subprocess.Popen[str]:

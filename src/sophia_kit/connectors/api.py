@@ -145,7 +145,15 @@ class ApiConnector(ABC):
     def _resource(self, name: str) -> Resource:
         if name not in self.resources:
             raise UnknownName(f"{self.title} resource", name, self.resources)
-        return self.resources[name]
+        found = self.resources[name]
+        if found.opt_in is not None and not getattr(self._settings.privacy, found.opt_in):
+            raise Unconfigured(
+                f"{self.title}'s {name} are read only where that is asked for.",
+                missing=(f"SOPHIA_PRIVACY__{found.opt_in.upper()}",),
+                hint=f"Set SOPHIA_PRIVACY__{found.opt_in.upper()}=true; see docs/privacy.md.",
+                provider=self.provider,
+            )
+        return found
 
     def _since(self, text: str | None) -> datetime | None:
         """A cursor that is a moment."""

@@ -24,7 +24,8 @@ class Resource:
         name: the vendor's name of it, e.g. `Opportunity`.
         table: the raw table that it becomes; the name of its contract.
         incremental_field: the field of a record by which a reading goes on where the last one ended.
-        opt_in: the setting that has to be true before it is read (`privacy.messages`); None when it is read anyway.
+        opt_in: the setting of `privacy` that has to be true before it is read, e.g. `messages`; None when it is read
+            anyway.
     """
 
     name: str
@@ -103,7 +104,7 @@ class Connector(Protocol):
             until: only what changed before this moment, for a backfill by range.
 
         Raises:
-            Unconfigured: see `missing`.
+            Unconfigured: see `missing`; or the resource is read only where that is asked for.
             UnknownName: the vendor has no such resource here.
             InputError: `since` is not a cursor.
             ProviderError: the vendor failed for good. What was read so far is incomplete.

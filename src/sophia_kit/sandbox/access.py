@@ -1,0 +1,30 @@
+"""The settings with which the kit reads the sandbox: every vendor at its address, with its credentials."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from sophia_kit.core.settings import PrivacySettings, SalesforceSettings, Settings
+
+__all__ = ["connected"]
+
+_PRIVACY = PrivacySettings(hash_key=SecretStr("sandbox"), messages=True, transcripts=True)
+_FAST = 1000.0
+
+
+def connected(settings: Settings, base_url: str) -> Settings:
+    """`settings`, reading all that the sandbox at `base_url` has; messages and transcripts too: nobody wrote them."""
+    secret = SecretStr("sandbox")
+    return settings.model_copy(
+        update={
+            "privacy": _PRIVACY,
+            "salesforce": SalesforceSettings(
+                base_url=base_url,
+                client_id="sandbox",
+                client_secret=secret,
+                refresh_token=secret,
+                api_version=settings.salesforce.api_version,
+                requests_per_second=_FAST,
+            ),
+        }
+    )
