@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.wire import Reply, Request
 
-from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+from sophia_kit.sandbox import Company
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,41 +19,65 @@ class Vendor:
 
     Attributes:
         provider: names the connector and its section of the settings.
-        settings: the section, without its `base_url`.
         resource, fields, key: what is read: a resource of several pages, and the field that identifies a record.
-        table: where the sandbox's company holds the same records.
-        is_login, is_page: which requests sign in, and which bring records.
+        keys: the keys that the company's records have; what is malformed comes on top.
+        is_page: which requests bring records of the resource.
         records: the list of records in a page's decoded body.
+        spoil: puts a value into a record of a page twice: into the field that `spoilt` names, and into a new one.
+        spoilt, new: the names, in a record as it is read, of the field that was spoilt and of the new one.
         refused: status and body with which it says that a token is no longer accepted.
+        writes: some documented requests that change something, as method and path.
+        is_login: which requests sign in; None when its credentials are sent as they are.
+        announces: whether it says how many records there are, so that a lost one is noticed.
     """
 
     provider: str
-    settings: Mapping[str, Any]
     resource: str
     fields: tuple[str, ...]
     key: str
-    table: str
-    is_login: Callable[[Request], bool]
+    keys: Callable[[Company], set[str]]
     is_page: Callable[[Request], bool]
     records: Callable[[Any], list[dict[str, Any]]]
+    spoil: Callable[[dict[str, Any], Any], None]
+    spoilt: str
+    new: str
     refused: Reply
+    writes: tuple[tuple[str, str], ...]
+    is_login: Callable[[Request], bool] | None = None
+    announces: bool = False
 
     def __str__(self) -> str:
         return self.provider
 
 
+def _spoil_history(record: dict[str, Any], value: Any) -> None:
+    record |= {"StageName": value, "New__c": value}
+
+
 VENDORS = (
     Vendor(
         provider="salesforce",
-        settings={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "refresh_token": REFRESH_TOKEN},
         resource="OpportunityHistory",
         fields=("Id", "OpportunityId", "StageName", "Amount", "CreatedDate", "SystemModstamp"),
         key="Id",
-        table="salesforce_opportunity_history",
-        is_login=lambda request: request.path == "/services/oauth2/token",
+        keys=lambda company: set(company.table("salesforce_opportunity_history")["Id"]),
         is_page=lambda request: "/query" in request.path,
         records=lambda body: body["records"],
+        spoil=_spoil_history,
+        spoilt="StageName",
+        new="New__c",
         refused=Reply(401, body=[{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}]),
+        writes=(
+            ("POST", "/services/data/v66.0/sobjects/Account"),
+            ("PATCH", "/services/data/v66.0/sobjects/Account/001SB000000000AAAA"),
+            ("DELETE", "/services/data/v66.0/sobjects/Account/001SB000000000AAAA"),
+            ("POST", "/services/data/v66.0/composite"),
+            ("GET", "/services/data/v66.0/tooling/executeAnonymous"),
+            ("POST", "/services/oauth2/revoke"),
+            ("GET", "/services/oauth2/revoke"),
+        ),
+        is_login=lambda request: request.path == "/services/oauth2/token",
+        announces=True,
     ),
 )
 

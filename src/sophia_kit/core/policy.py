@@ -78,10 +78,10 @@ class RequestPolicy:
         if not (target.isascii() and target.isprintable()):
             raise self._refusal(verb, path, "it has characters that must be encoded")
         for name in headers:
-            if name.lower().replace("_", "-") in _OVERRIDES:
+            if _overrides(name):
                 raise self._refusal(verb, path, f"header {name} would change its method")
         for name, _value in parse_qsl(query.replace(";", "&"), keep_blank_values=True):
-            if name.strip().lower() in _OVERRIDES:
+            if _overrides(name):
                 raise self._refusal(verb, path, f"query parameter {name} would change its method")
         try:
             asked = _segments(path)
@@ -99,6 +99,11 @@ class RequestPolicy:
         return PolicyRefused(
             f"{method[:20]} {shown} to {self.provider} was not sent: {reason}.", hint=_HINT, provider=self.provider
         )
+
+
+def _overrides(name: str) -> bool:
+    plain = name.strip().lower()
+    return plain in _OVERRIDES or plain.replace("_", "-") in _OVERRIDES
 
 
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")

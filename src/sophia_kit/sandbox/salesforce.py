@@ -174,7 +174,7 @@ class Salesforce:
         if cursor is None or offset > len(cursor.records):
             return self._error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         asked = re.search(r"batchSize\s*=\s*(\d+)", request.headers.get("sforce-query-options", ""))
-        size = _PAGE if asked is None else min(_PAGE, max(_LEAST, int(asked[1])))
+        size = request.page_size(_PAGE if asked is None else min(_PAGE, max(_LEAST, int(asked[1]))))
         until = min(len(cursor.records), offset + size)
         content: dict[str, Any] = {"totalSize": len(cursor.records), "done": until == len(cursor.records)}
         if not content["done"]:

@@ -43,9 +43,16 @@ class SandboxServer:
     """
 
     def __init__(
-        self, company: Company, *, faults: Faults | None = None, port: int = 0, token_life_s: float = 7200.0
+        self,
+        company: Company,
+        *,
+        faults: Faults | None = None,
+        port: int = 0,
+        token_life_s: float = 7200.0,
+        page_limit: int = 1_000_000,
     ) -> None:
         self.company = company
+        self.page_limit = page_limit
         self.requests: list[LoggedRequest] = []
         self.salesforce = Salesforce(company, token_life_s=token_life_s)
         self.vendors: tuple[Vendor, ...] = (self.salesforce,)
@@ -125,6 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             body=body,
             base_url=sandbox.base_url,
+            page_limit=sandbox.page_limit,
         )
         vendor = sandbox.vendor_of(request.path)
         fault = sandbox.fault_counter.next(request.path)

@@ -14,7 +14,8 @@ __all__ = ["Request", "Response", "Vendor", "json_response"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Header names are lower case; `query` holds the first value of each parameter."""
+    """Header names are lower case; `query` holds the first value of each parameter. `page_limit` is the most that the
+    sandbox puts on a page: vendors give fewer records than asked for when they like."""
 
     method: str
     path: str
@@ -22,6 +23,11 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     base_url: str
+    page_limit: int = 1_000_000
+
+    def page_size(self, asked: int) -> int:
+        """How many records a page has when so many are asked for."""
+        return min(asked, self.page_limit)
 
 
 @dataclass(frozen=True, slots=True)
