@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sophia_kit.connectors import CONNECTORS, connect
 from sophia_kit.core.errors import DefinitionError
+from sophia_kit.core.settings import Settings
 from sophia_kit.ingest import load_contracts, read_contract
 
 GOOD = """\
@@ -19,6 +21,7 @@ source_system: ledger
 freshness_hours: 36
 deleted_field: is_deleted
 days: {paid_day: paid_at}
+new_fields: note
 columns:
   - {name: source_id, from: Id, type: string, required: true}
   - {name: amount, from: Amount, type: "decimal(18,2)", min: 0, max: 1000.50}
@@ -34,6 +37,7 @@ def test_a_contract_says_what_its_table_is() -> None:
     assert (contract.table, contract.key_field, contract.days) == ("rents", "Id", (("paid_day", "paid_at"),))
     assert contract.fields == ("Id", "Amount", "Status", "PaidAt", "Modified", "is_deleted")
     assert (amount.sql_type, amount.minimum, amount.maximum) == ("DECIMAL(18,2)", Decimal(0), Decimal("1000.50"))
+    assert (contract.new_fields, {column.privacy for column in contract.columns}) == ("note", {"keep"})
     assert contract.ddl() == (
         'CREATE TABLE IF NOT EXISTS raw."rents" ("source_id" VARCHAR, "amount" DECIMAL(18,2), "status" VARCHAR, '
         '"paid_at" TIMESTAMP, "modified_at" TIMESTAMP, "paid_day" DATE, source_system VARCHAR, '
@@ -43,8 +47,11 @@ def test_a_contract_says_what_its_table_is() -> None:
 
 def test_the_librarys_contracts_are_valid() -> None:
     contracts = load_contracts()
-    assert len(contracts) == 25
-    assert {contract.source for contract in contracts.values()} == {"salesforce", "landing"}
+    assert {contract.source for contract in contracts.values()} == {*CONNECTORS, "landing"}
+    for provider in CONNECTORS:
+        held = {(one.resource, one.table) for one in contracts.values() if one.source == provider}
+        offered = {(one.name, one.table) for one in connect(provider, Settings()).resources.values()}
+        assert held == offered
     assert load_contracts() is not contracts
 
 
@@ -62,20 +69,27 @@ def test_the_librarys_contracts_are_valid() -> None:
         ("deleted_field: is_deleted", "deleted_field: Amount", 7, "also the source of a column"),
         ("{paid_day: paid_at}", "{paid_day: amount}", 8, "not a timestamp column"),
         ("{paid_day: paid_at}", "{amount: paid_at}", 8, "already a column"),
-        ("name: source_id", "name: key", 10, "source_id of type string is needed"),
-        ("decimal(18,2)", "money", 11, "no such type"),
-        ("decimal(18,2)", "decimal(39,2)", 11, "precision is 1 to 38"),
-        ("min: 0,", "min: 2000,", 11, "above max"),
-        ("min: 0,", "least: 0,", 11, "unknown key 'least'"),
-        ("values: [paid, open]", "values: [true]", 12, "must be text"),
-        ("values: [paid, open]", "values: paid", 12, "list of strings"),
-        ("values: [paid, open]", "min: 1", 12, "min is for int and decimal"),
-        ("name: status", "name: amount", 12, "given twice"),
-        ("from: Status", "from: Amount", 12, "given twice"),
-        ("name: status", "name: load_id", 12, "written by the loader"),
-        ("PaidAt, type: timestamp", "PaidAt, type: timestamp, required: maybe", 13, "true or false"),
-        ("Modified, type: timestamp, required: true", "Modified, type: timestamp", 14, "required column modified_at"),
+        ("name: source_id", "name: key", 11, "source_id of type string is needed"),
+        ("decimal(18,2)", "money", 12, "no such type"),
+        ("decimal(18,2)", "decimal(39,2)", 12, "precision is 1 to 38"),
+        ("min: 0,", "min: 2000,", 12, "above max"),
+        ("min: 0,", "least: 0,", 12, "unknown key 'least'"),
+        ("values: [paid, open]", "values: [true]", 13, "must be text"),
+        ("values: [paid, open]", "values: paid", 13, "list of strings"),
+        ("values: [paid, open]", "min: 1", 13, "min is for int and decimal"),
+        ("name: status", "name: amount", 13, "given twice"),
+        ("from: Status", "from: Amount", 13, "given twice"),
+        ("name: status", "name: load_id", 13, "written by the loader"),
+        ("PaidAt, type: timestamp", "PaidAt, type: timestamp, required: maybe", 14, "true or false"),
+        ("Modified, type: timestamp, required: true", "Modified, type: timestamp", 15, "required column modified_at"),
         ("source_system: ledger\n", "", 1, "lacks 'source_system'"),
+        ("new_fields: note", "new_fields: drop", 9, "is none of keep, note"),
+        ("Status, type: string,", "Status, type: string, privacy: hide,", 13, "is none of keep, hash, drop"),
+        ("Id, type: string,", "Id, type: string, privacy: hash,", 11, "source_id can't be hashed"),
+        ("Modified, type: timestamp,", "Modified, type: timestamp, privacy: drop,", 15, "modified_at can't be dropped"),
+        ("PaidAt, type: timestamp", "PaidAt, type: timestamp, privacy: hash", 14, "only text can be hashed"),
+        ("PaidAt, type: timestamp", "PaidAt, type: timestamp, privacy: drop", 14, "a company day is derived"),
+        ("Status, type: string,", "Status, type: string, privacy: drop, required: true,", 13, "status is required"),
     ],
 )
 def test_a_mistake_is_located_by_file_and_line(old: str, new: str, line: int, says: str) -> None:

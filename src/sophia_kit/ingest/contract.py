@@ -8,9 +8,11 @@ from typing import Literal
 
 import polars as pl
 
-__all__ = ["KEY", "MODIFIED", "RESERVED", "Column", "Contract", "Kind"]
+__all__ = ["KEY", "MODIFIED", "RESERVED", "Column", "Contract", "Kind", "NewFields", "Privacy", "privacy_problem"]
 
 Kind = Literal["string", "bool", "int", "decimal", "date", "timestamp"]
+Privacy = Literal["keep", "hash", "drop"]
+NewFields = Literal["keep", "note"]
 
 KEY = "source_id"
 MODIFIED = "modified_at"
@@ -32,6 +34,15 @@ _SQL: dict[Kind, str] = {
 }
 
 
+def privacy_problem(name: str, kind: Kind, privacy: Privacy) -> str | None:
+    """Why a column can't have this policy; None when it can."""
+    if privacy != "keep" and name in (KEY, MODIFIED):
+        return f"{name} can't be {'hashed' if privacy == 'hash' else 'dropped'}: rows are merged by it"
+    if privacy == "hash" and kind != "string":
+        return f"{name} is {kind}: only text can be hashed; drop it"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a raw table.
@@ -43,6 +54,7 @@ class Column:
         required: whether an empty value (null or "") refuses the record.
         minimum, maximum: inclusive limits of a number; None where there is none.
         values: the values a string may take; None when any.
+        privacy: what is stored of a value: itself, its keyed hash, or nothing.
     """
 
     name: str
@@ -54,6 +66,7 @@ class Column:
     minimum: Decimal | None = None
     maximum: Decimal | None = None
     values: tuple[str, ...] | None = None
+    privacy: Privacy = "keep"
 
     @property
     def type_name(self) -> str:
@@ -82,6 +95,7 @@ class Contract:
         source_system: the system of record, shown as the origin of every number.
         deleted_field: the source's field that is true for a deleted record; None when the source has none.
         days: company days derived at load, as (name, the timestamp column it is the day of).
+        new_fields: whether a field the contract doesn't know is stored as text, or its name noted and nothing stored.
         freshness_hours: age from which the table counts as stale.
     """
 
@@ -94,12 +108,19 @@ class Contract:
     columns: tuple[Column, ...]
     deleted_field: str | None = None
     days: tuple[tuple[str, str], ...] = ()
+    new_fields: NewFields = "keep"
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Every field the source has to deliver, the deletion flag last."""
+        """Every field the contract knows, the deletion flag last."""
         names = tuple(column.field for column in self.columns)
         return names if self.deleted_field is None else (*names, self.deleted_field)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Every field the source has to deliver: what is dropped isn't even asked for."""
+        dropped = {column.field for column in self.columns if column.privacy == "drop"}
+        return tuple(name for name in self.fields if name not in dropped)
 
     @property
     def key_field(self) -> str:

@@ -8,8 +8,10 @@ source_system: payments_platform
 freshness_hours: 36
 deleted_field: is_deleted       optional
 days: {paid_day: paid_at}       optional: company day of a timestamp
+new_fields: note                optional: fields not named here are noted, not stored
 columns:
   - {name: source_id, from: source_id, type: string, required: true}
+  - {name: email, from: email, type: string, privacy: hash}
   - {name: amount, from: amount, type: "decimal(18,2)", min: 0}
   - {name: modified_at, from: modified_at, type: timestamp, required: true}
 """
@@ -30,7 +32,17 @@ from typing import NoReturn, cast
 import yaml
 
 from sophia_kit.core.errors import DefinitionError
-from sophia_kit.ingest.contract import KEY, MODIFIED, RESERVED, Column, Contract, Kind
+from sophia_kit.ingest.contract import (
+    KEY,
+    MODIFIED,
+    RESERVED,
+    Column,
+    Contract,
+    Kind,
+    NewFields,
+    Privacy,
+    privacy_problem,
+)
 
 __all__ = ["load_contracts", "read_contract"]
 
@@ -41,9 +53,11 @@ _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _DECIMAL = re.compile(r"^decimal\((\d+),\s*(\d+)\)$")
 _KINDS = ("string", "bool", "int", "date", "timestamp")
 _TOP = ("table", "description", "source", "resource", "source_system", "freshness_hours", "columns")
-_TOP_OPTIONAL = ("deleted_field", "days")
+_TOP_OPTIONAL = ("deleted_field", "days", "new_fields")
 _COLUMN = ("name", "from", "type")
-_COLUMN_OPTIONAL = ("required", "min", "max", "values")
+_COLUMN_OPTIONAL = ("required", "min", "max", "values", "privacy")
+_PRIVACY = ("keep", "hash", "drop")
+_NEW_FIELDS = ("keep", "note")
 
 
 def load_contracts(directory: Path | None = None) -> dict[str, Contract]:
@@ -121,6 +135,10 @@ class _Reader:
         deleted = self._text(top["deleted_field"], "deleted_field") if "deleted_field" in top else None
         if deleted is not None and deleted in {column.field for column in columns}:
             self._wrong(top["deleted_field"], f"deleted_field {deleted!r} is also the source of a column")
+        days = self._days(top["days"], columns) if "days" in top else ()
+        for column, node in zip(columns, columns_node.value, strict=True):
+            if column.privacy == "drop" and column.name in {of for _, of in days}:
+                self._wrong(node, f"{column.name} can't be dropped: a company day is derived from it")
         return Contract(
             table=table,
             description=self._text(top["description"], "description"),
@@ -130,7 +148,8 @@ class _Reader:
             freshness_hours=float(hours),
             columns=columns,
             deleted_field=deleted,
-            days=self._days(top["days"], columns) if "days" in top else (),
+            days=days,
+            new_fields=cast(NewFields, self._choice(top.get("new_fields"), "new_fields", _NEW_FIELDS)),
         )
 
     def _column(self, node: yaml.Node) -> Column:
@@ -148,16 +167,23 @@ class _Reader:
         high = self._number(entry["max"], "max") if "max" in entry else None
         if low is not None and high is not None and low > high:
             self._wrong(entry["min"], f"min {low} is above max {high}")
+        required = self._flag(entry["required"], "required") if "required" in entry else False
+        privacy = cast(Privacy, self._choice(entry.get("privacy"), "privacy", _PRIVACY))
+        if (problem := privacy_problem(name, kind, privacy)) is not None:
+            self._wrong(entry["privacy"], problem)
+        if privacy == "drop" and required:
+            self._wrong(entry["privacy"], f"{name} is required, and what is dropped isn't even asked for")
         return Column(
             name=name,
             field=self._text(entry["from"], "from"),
             kind=kind,
             precision=precision,
             scale=scale,
-            required=self._flag(entry["required"], "required") if "required" in entry else False,
+            required=required,
             minimum=low,
             maximum=high,
             values=self._values(entry["values"]) if "values" in entry else None,
+            privacy=privacy,
         )
 
     def _type(self, node: yaml.Node) -> tuple[Kind, int, int]:
@@ -220,6 +246,15 @@ class _Reader:
         if not isinstance(node, yaml.SequenceNode) or not node.value:
             self._wrong(node, "values must be a list of strings")
         return tuple(self._text(item, "values") for item in node.value)
+
+    def _choice(self, node: yaml.Node | None, name: str, known: tuple[str, ...]) -> str:
+        """One of `known`; the first when it isn't given."""
+        if node is None:
+            return known[0]
+        text = self._text(node, name)
+        if text not in known:
+            self._wrong(node, f"{name} {text!r} is none of {', '.join(known)}")
+        return text
 
     def _text(self, node: yaml.Node, name: str) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.tag != "tag:yaml.org,2002:str" or not node.value:
