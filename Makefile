@@ -92,7 +92,8 @@ environment: $(uv_stamp)
 		echo "or name it: make demo PYTHON=/path/to/python3.12" >&2; exit 1; fi
 	@if [ -x .venv/bin/python ]; then $(UV) sync --quiet --locked --all-extras; \
 	else echo "Setting up .venv from uv.lock with $(PYTHON); once, it takes a minute or two."; \
-		$(UV) sync --locked --all-extras --python "$(PYTHON)"; fi
+		$(UV) sync --locked --all-extras --compile-bytecode --python "$(PYTHON)"; fi
+	@$(bin)/python -m compileall -q src
 
 .uv/%:
 	@if [ -z "$(PYTHON)" ]; then $(MAKE) environment uv_stamp=; fi
