@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from tests.wire import Reply, Request
 
 from sophia_kit.sandbox import Company
+from sophia_kit.sandbox.automations import executions_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,16 @@ class Vendor:
         return self.provider
 
 
+def _started(company: Company) -> set[str]:
+    """The executions that have a time: one in the queue is read once it has started."""
+    kept = executions_at(company.profile, company.moment)
+    return {execution["id"] for execution in kept if execution["startedAt"] is not None}
+
+
+def _spoil_execution(record: dict[str, Any], value: Any) -> None:
+    record |= {"mode": value, "newField": value}
+
+
 def _spoil_history(record: dict[str, Any], value: Any) -> None:
     record |= {"StageName": value, "New__c": value}
 
@@ -78,6 +89,30 @@ VENDORS = (
         ),
         is_login=lambda request: request.path == "/services/oauth2/token",
         announces=True,
+    ),
+    Vendor(
+        provider="n8n",
+        resource="executions",
+        fields=("id", "workflowId", "status", "mode", "startedAt", "stoppedAt", "changedAt"),
+        key="id",
+        keys=_started,
+        is_page=lambda request: request.path == "/api/v1/executions",
+        records=lambda body: body["data"],
+        spoil=_spoil_execution,
+        spoilt="mode",
+        new="newField",
+        refused=Reply(401, body={"message": "unauthorized"}),
+        writes=(
+            ("POST", "/api/v1/workflows"),
+            ("PUT", "/api/v1/workflows/sbWorkflow000001"),
+            ("DELETE", "/api/v1/workflows/sbWorkflow000001"),
+            ("POST", "/api/v1/workflows/sbWorkflow000001/activate"),
+            ("POST", "/api/v1/executions/1/retry"),
+            ("DELETE", "/api/v1/executions/1"),
+            ("POST", "/api/v1/credentials"),
+            ("POST", "/webhook/sign-up"),
+            ("GET", "/webhook/sign-up"),
+        ),
     ),
 )
 

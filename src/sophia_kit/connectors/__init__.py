@@ -22,7 +22,7 @@ __all__ = [
     "require_select",
 ]
 
-_CLASSES = {"salesforce": "Salesforce"}
+_CLASSES = {"salesforce": "Salesforce", "n8n": "N8n"}
 CONNECTORS: tuple[str, ...] = tuple(_CLASSES)
 """The providers, each the name of its module here."""
 

@@ -40,6 +40,8 @@ READS: tuple[Rule, ...] = (
     Rule("salesforce", "GET", _SALESFORCE_DATA + "/queryAll"),
     Rule("salesforce", "GET", _SALESFORCE_DATA + "/queryAll/{locator}"),
     Rule("salesforce", "GET", _SALESFORCE_DATA + "/sobjects/{object}/describe"),
+    Rule("n8n", "GET", "/api/v1/workflows"),
+    Rule("n8n", "GET", "/api/v1/executions"),
 )
 """Every request the kit's connectors may send."""
 

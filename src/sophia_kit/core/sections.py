@@ -164,10 +164,15 @@ class GitHubSettings(_Section):
 
 
 class N8nSettings(_Section):
-    """An n8n instance, by a key of its public API."""
+    """An n8n instance, by a key of its public API.
+
+    Attributes:
+        repull_days: how far back each load reads again, for executions that waited or were still running.
+    """
 
     base_url: str | None = None
     api_key: SecretStr | None = None
+    repull_days: Annotated[int, Field(ge=1)] = 14
     requests_per_second: Annotated[float, Field(gt=0)] = 10.0
 
 

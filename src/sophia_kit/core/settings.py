@@ -265,6 +265,9 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
 _SECRETS = {
     "proof_key",
     "state_url",
+    "hash_key",
+    "api_key",
+    "access_key_secret",
     "client_secret",
     "refresh_token",
     "token",
