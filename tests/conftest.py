@@ -86,16 +86,17 @@ class Project:
             timeout=timeout_s,
         )
 
-    def here(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The same within this process, which spares the second that imports take; for commands that only read."""
+    def here(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """The same within this process, which spares the second that imports take; not for one to be killed."""
         from sophia_kit.cli import main
 
+        environment = self.environment | dict(env or {})
         out, told, code = io.StringIO(), io.StringIO(), 0
         at_term = signal.getsignal(signal.SIGTERM)
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(told):
-            for name in os.environ.keys() - self.environment.keys():
+            for name in os.environ.keys() - environment.keys():
                 patch.delenv(name)
-            for name, value in self.environment.items():
+            for name, value in environment.items():
                 patch.setenv(name, value)
             patch.chdir(self.root)
             patch.setattr(sys, "argv", ["sophia", *arguments])

@@ -42,7 +42,7 @@ KPIS = [
 
 def ask(project: Project, metric: str, *options: str) -> dict[str, Any]:
     """The one value of a metric on the demo company, as the command line gives it to programs."""
-    done = project.sophia("metric", metric, "--demo", "--format", "json", *options)
+    done = project.here("metric", metric, "--demo", "--format", "json", *options)
     assert done.returncode == 0, done.stderr
     values = json.loads(done.stdout)["values"]
     assert len(values) == 1
@@ -113,7 +113,7 @@ def test_law_2_every_metric_explains_itself(demo: Project) -> None:
             assert all(table.source_system for table in told.tables)
             assert told.freshness is not None
             assert told.snapshot_id == warehouse.snapshot.snapshot_id
-    said = demo.sophia("explain", "rpe", "--demo", "--format", "json")
+    said = demo.here("explain", "rpe", "--demo", "--format", "json")
     assert json.loads(said.stdout)["source"] == catalogue.get("rpe").source
 
 
@@ -129,7 +129,7 @@ def test_law_3_what_was_never_loaded_is_unknown_never_zero(demo: Project, tmp_pa
         "SOPHIA_COMPANY__TIME_ZONE": "America/Chicago",
         "SOPHIA_LANDING__PATH": str(landing),
     }
-    loaded = copy.sophia("ingest", "run", env=env)
+    loaded = copy.here("ingest", "run", env=env)
     assert (copy.root / "data" / "demo" / "snapshots" / "current").exists(), loaded.stderr
     for metric in ("payment_volume", "payment_success_rate", "failed_payments"):
         value = ask(copy, metric)
@@ -142,22 +142,22 @@ def test_law_3_what_was_never_loaded_is_unknown_never_zero(demo: Project, tmp_pa
 
 def test_law_4_demo_says_so_on_every_surface(demo: Project) -> None:
     assert "DEMO DATA" in (demo.root / "demo-output.txt").read_text()
-    assert "DEMO DATA" in demo.sophia("metric", "arr", "--demo").stdout
-    as_csv = demo.sophia("metric", "arr", "--demo", "--format", "csv").stdout
+    assert "DEMO DATA" in demo.here("metric", "arr", "--demo").stdout
+    as_csv = demo.here("metric", "arr", "--demo", "--format", "csv").stdout
     assert next(csv.DictReader(io.StringIO(as_csv)))["demo"] == "true"
     assert ask(demo, "arr")["demo"] is True
     assert statement(demo)["predicate"]["run"]["demo"] is True
     assert json.loads((run_folder(demo) / "result.json").read_text())["demo"] is True
     assert "DEMO DATA" in (run_folder(demo) / "brief.html").read_text()
-    assert "DEMO DATA" in demo.sophia("doctor", "--demo").stdout
+    assert "DEMO DATA" in demo.here("doctor", "--demo").stdout
 
 
 def test_law_4_demo_data_is_known_by_itself_not_by_the_workspace(demo: Project, tmp_path: Path) -> None:
     """Demo deliveries put into the live workspace's landing folder stay demo data."""
     copy = demo.copy(tmp_path / "project")
     env = {"SOPHIA_LANDING__PATH": str(copy.root / "data" / "demo" / "landing")}
-    copy.sophia("ingest", "run", env=env)
-    done = copy.sophia("metric", "headcount", "--day", "2025-12-31", "--format", "json")
+    copy.here("ingest", "run", env=env)
+    done = copy.here("metric", "headcount", "--day", "2025-12-31", "--format", "json")
     assert json.loads(done.stdout)["values"][0]["demo"] is True
 
 
@@ -171,13 +171,13 @@ def test_law_5_what_may_be_sent_is_a_list_that_only_reads() -> None:
 
 
 def test_law_5_the_ci_variable_is_not_a_right(demo: Project) -> None:
-    done = demo.sophia("proofs", "list", "--format", "json", env={"CI": "true"})
+    done = demo.here("proofs", "list", "--format", "json", env={"CI": "true"})
     assert done.returncode == 0
     assert not (demo.root / "proofs" / "ci").exists()
 
 
 def test_law_6_the_demo_left_evidence_that_holds(demo: Project) -> None:
-    done = demo.sophia("proofs", "verify")
+    done = demo.here("proofs", "verify")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -69,7 +69,7 @@ def test_outside_of_a_project_the_error_says_how_to_start_one(
 
 
 def test_an_error_is_a_problem_object_where_json_was_asked_for(demo: Project) -> None:
-    done = demo.sophia("metric", "revenu", "--demo", "--format", "json")
+    done = demo.here("metric", "revenu", "--demo", "--format", "json")
     problem = json.loads(done.stderr)
     assert problem["code"] == "unknown-name"
     assert problem["detail"]
@@ -78,6 +78,6 @@ def test_an_error_is_a_problem_object_where_json_was_asked_for(demo: Project) ->
 
 def test_a_broken_settings_file_is_named(project: Project) -> None:
     (project.root / "sophia.toml").write_text("[company\n")
-    done = project.sophia("doctor")
+    done = project.here("doctor")
     assert done.returncode == 3
     assert "sophia.toml" in done.stderr

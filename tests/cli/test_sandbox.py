@@ -54,20 +54,20 @@ def test_serves_with_faults(project: Project) -> None:
 def test_a_taken_port_is_said(project: Project) -> None:
     with _serving(project, "--scale", "0.02") as (_, line):
         port = line.strip().rpartition(":")[2]
-        done = project.sophia("sandbox", "serve", "--scale", "0.02", "--port", port)
+        done = project.here("sandbox", "serve", "--scale", "0.02", "--port", port)
     assert done.returncode == 9
     assert f"Port {port} can't be taken" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_delivers_and_then_only_what_is_new(project: Project) -> None:
-    first = project.sophia("sandbox", "deliver", "--scale", "0.02")
+    first = project.here("sandbox", "deliver", "--scale", "0.02")
     assert first.returncode == 0, first.stderr
     assert "90 files" in first.stdout
     assert "DEMO DATA" in first.stdout
     landing = project.root / "data" / "demo" / "landing"
     assert (landing / "payments" / "2025-12-31.parquet").exists()
-    second = project.sophia("sandbox", "deliver", "--scale", "0.02", "--day", "2026-01-02", "--to", str(landing))
+    second = project.here("sandbox", "deliver", "--scale", "0.02", "--day", "2026-01-02", "--to", str(landing))
     assert "40 files" in second.stdout
     assert "90 there already" in second.stdout
 
@@ -84,7 +84,7 @@ def test_delivers_and_then_only_what_is_new(project: Project) -> None:
     ],
 )
 def test_wrong_input_is_explained(project: Project, arguments: tuple[str, ...], code: int, said: str) -> None:
-    done = project.sophia("sandbox", *arguments)
+    done = project.here("sandbox", *arguments)
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
