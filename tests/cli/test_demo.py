@@ -11,6 +11,8 @@ import time
 
 from tests.conftest import Project
 
+from sophia_kit.connectors import CONNECTORS
+
 
 def test_it_says_what_it_is_when_it_is_and_where_things_lie(demo: Project) -> None:
     said = (demo.root / "demo-output.txt").read_text(encoding="utf-8")
@@ -28,15 +30,15 @@ def test_it_says_what_it_is_when_it_is_and_where_things_lie(demo: Project) -> No
 
 
 def test_its_data_came_over_http_and_from_deliveries(demo: Project) -> None:
-    done = demo.sophia("ingest", "status", "--demo", "--format", "json")
+    done = demo.here("ingest", "status", "--demo", "--format", "json")
     assert done.returncode == 0, done.stderr
     sources = {attempt["source"] for attempt in json.loads(done.stdout)}
-    assert sources == {"salesforce", "landing"}
+    assert sources == {"landing", *CONNECTORS}
 
 
 def test_doctor_never_says_reachable_of_what_is_not_there(demo: Project) -> None:
     """The demo company's vendor is served only while the demo runs."""
-    done = demo.sophia("doctor", "--demo", "--format", "json")
+    done = demo.here("doctor", "--demo", "--format", "json")
     parts = {part["part"]: part["state"] for part in json.loads(done.stdout)}
     assert parts["salesforce"] == "unconfigured"
     assert parts["landing"] == "unconfigured"
@@ -52,7 +54,7 @@ def test_doctor_says_failing_of_a_vendor_that_does_not_answer(project: Project) 
         "SOPHIA_SALESFORCE__REFRESH_TOKEN": "canary-token",
         "SOPHIA_HTTP__ATTEMPTS": "1",
     }
-    done = project.sophia("doctor", "--format", "json", env=env)
+    done = project.here("doctor", "--format", "json", env=env)
     assert done.returncode == 1
     parts = {part["part"]: part for part in json.loads(done.stdout)}
     assert parts["salesforce"]["state"] == "failing"
