@@ -63,7 +63,7 @@ def proofs(project: Project, job: str, origin: str = "demo") -> list[dict[str, A
 
 def test_a_run_seals_its_files_its_rows_and_how_it_ended(loaded: Project, add_job: Callable[..., None]) -> None:
     add_job("small", PUBLISHING)
-    done = loaded.sophia("run", "small", "--no-load", "--day", "2025-12-30", "--segment=Enterprise", env=DEMO)
+    done = loaded.here("run", "small", "--no-load", "--day", "2025-12-30", "--segment=Enterprise", env=DEMO)
     assert done.returncode == 0, done.stderr
     assert "arguments --day 2025-12-30 --segment Enterprise" in done.stdout
     (statement,) = proofs(loaded, "small")
@@ -77,7 +77,7 @@ def test_a_run_seals_its_files_its_rows_and_how_it_ended(loaded: Project, add_jo
     names = [subject["name"] for subject in statement["subject"]]
     assert any(name.endswith("/report.txt") for name in names)
     assert f"snapshot:{run['snapshot_id']}" in names
-    assert loaded.sophia("proofs", "verify").returncode == 0
+    assert loaded.here("proofs", "verify").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_failed_notebook_leaves_a_proof_that_says_failed(
     loaded: Project, add_job: Callable[..., None], text: str, said: str
 ) -> None:
     add_job("broken", text)
-    done = loaded.sophia("run", "broken", "--no-load", env=DEMO)
+    done = loaded.here("run", "broken", "--no-load", env=DEMO)
     assert done.returncode == 10
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -113,7 +113,7 @@ def test_a_notebook_that_takes_too_long_is_ended_with_its_children(
         "time.sleep(300)\n",
         time_limit_s=2,
     )
-    done = loaded.sophia("run", "endless", "--no-load", env=DEMO)
+    done = loaded.here("run", "endless", "--no-load", env=DEMO)
     assert done.returncode == 10
     assert "longer than its limit of 2 s" in done.stderr
     with pytest.raises(ProcessLookupError):
@@ -155,7 +155,7 @@ def test_a_second_run_of_the_job_is_refused_or_waits(loaded: Project, add_job: C
     add_job("slow", WAITING.format(marker=str(marker)) + PUBLISHING)
     first = start(loaded, "run", "slow", "--no-load")
     wait_for(marker)
-    refused = loaded.sophia("run", "slow", "--no-load", env=DEMO)
+    refused = loaded.here("run", "slow", "--no-load", env=DEMO)
     assert refused.returncode == 9
     assert "held by process" in refused.stderr
     assert "--wait" in refused.stderr
@@ -192,12 +192,12 @@ def test_a_killed_run_is_sealed_as_abandoned_by_the_next(loaded: Project, add_jo
     running.communicate()
     assert not proofs(loaded, "slow")
     (loaded.root / "go").touch()
-    done = loaded.sophia("run", "slow", "--no-load", env=DEMO)
+    done = loaded.here("run", "slow", "--no-load", env=DEMO)
     assert done.returncode == 0, done.stderr
     assert "sealed as abandoned" in done.stdout
     outcomes = [proof["predicate"]["run"]["outcome"] for proof in proofs(loaded, "slow")]
     assert outcomes == ["abandoned", "succeeded"]
-    assert loaded.sophia("proofs", "verify").returncode == 0
+    assert loaded.here("proofs", "verify").returncode == 0
 
 
 def test_a_run_sees_no_secret_it_has_no_use_for(loaded: Project, add_job: Callable[..., None]) -> None:
@@ -206,7 +206,7 @@ def test_a_run_sees_no_secret_it_has_no_use_for(loaded: Project, add_job: Callab
     secrets = ("SALESFORCE__CLIENT_SECRET", "SALESFORCE__REFRESH_TOKEN", "SNOWFLAKE__TOKEN", "SNOWFLAKE__PRIVATE_KEY")
     writers = ("SNOWFLAKE__WRITER_TOKEN", "SNOWFLAKE__WRITER_PRIVATE_KEY")
     canaries = {f"SOPHIA_{name}": f"canary-{name}" for name in (*secrets, *writers)}
-    done = loaded.sophia("run", "curious", "--no-load", env=DEMO | canaries | {"OTHER": "canary-of-others"})
+    done = loaded.here("run", "curious", "--no-load", env=DEMO | canaries | {"OTHER": "canary-of-others"})
     assert done.returncode == 0, done.stderr
     assert "canary" not in done.stdout + done.stderr
     logs = [log.read_text() for log in (loaded.root / "data" / "demo" / "reports").glob("*/output.log")]
@@ -214,7 +214,7 @@ def test_a_run_sees_no_secret_it_has_no_use_for(loaded: Project, add_job: Callab
 
 
 def test_with_nothing_configured_a_run_refuses_and_lists_what_is_missing(project: Project) -> None:
-    done = project.sophia("run", "daily_bi")
+    done = project.here("run", "daily_bi")
     assert done.returncode == 3
     for name in ("SOPHIA_SALESFORCE__BASE_URL", "SOPHIA_SALESFORCE__CLIENT_ID", "SOPHIA_LANDING__PATH"):
         assert name in done.stderr
@@ -234,7 +234,7 @@ def test_with_nothing_configured_a_run_refuses_and_lists_what_is_missing(project
     ],
 )
 def test_bad_arguments_get_one_clear_error(project: Project, arguments: list[str], code: int, said: str) -> None:
-    done = project.sophia(*arguments)
+    done = project.here(*arguments)
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
