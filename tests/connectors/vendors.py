@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import polars as pl
 from tests.wire import Reply, Request
 
 from sophia_kit.sandbox import Company
 from sophia_kit.sandbox.automations import executions_at
+from sophia_kit.sandbox.gong_calls import gong_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,16 @@ def _spoil_history(record: dict[str, Any], value: Any) -> None:
     record |= {"StageName": value, "New__c": value}
 
 
+def _calls(company: Company) -> set[str]:
+    """Those that weren't deleted, by Gong's ids."""
+    live = company.table("calls").filter(~pl.col("is_deleted"))
+    return {gong_id("call", int(key.removeprefix("call_"))) for key in live["source_id"]}
+
+
+def _spoil_call(record: dict[str, Any], value: Any) -> None:
+    record["metaData"] |= {"title": value, "newField": value}
+
+
 VENDORS = (
     Vendor(
         provider="salesforce",
@@ -88,6 +100,30 @@ VENDORS = (
             ("GET", "/services/oauth2/revoke"),
         ),
         is_login=lambda request: request.path == "/services/oauth2/token",
+        announces=True,
+    ),
+    Vendor(
+        provider="gong",
+        resource="calls",
+        fields=("metaData.id", "metaData.started", "metaData.title", "metaData.duration", "content.topics"),
+        key="metaData.id",
+        keys=_calls,
+        is_page=lambda request: request.path == "/v2/calls/extensive",
+        records=lambda body: body["calls"],
+        spoil=_spoil_call,
+        spoilt="metaData.title",
+        new="metaData.newField",
+        refused=Reply(401, body={"requestId": "4al018gzaztcr8nbukw", "errors": ["Failed to verify credentials"]}),
+        writes=(
+            ("POST", "/v2/calls"),
+            ("PUT", "/v2/calls/7700000000000000001/media"),
+            ("PUT", "/v2/calls/users-access"),
+            ("DELETE", "/v2/calls/users-access"),
+            ("POST", "/v2/data-privacy/erase-data-for-email-address"),
+            ("POST", "/v2/crm/entities"),
+            ("POST", "/v2/meetings"),
+            ("POST", "/v2/flows/prospects/assign"),
+        ),
         announces=True,
     ),
     Vendor(

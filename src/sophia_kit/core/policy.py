@@ -40,6 +40,10 @@ READS: tuple[Rule, ...] = (
     Rule("salesforce", "GET", _SALESFORCE_DATA + "/queryAll"),
     Rule("salesforce", "GET", _SALESFORCE_DATA + "/queryAll/{locator}"),
     Rule("salesforce", "GET", _SALESFORCE_DATA + "/sobjects/{object}/describe"),
+    Rule("gong", "GET", "/v2/users"),
+    Rule("gong", "GET", "/v2/settings/trackers"),
+    Rule("gong", "POST", "/v2/calls/extensive"),
+    Rule("gong", "POST", "/v2/calls/transcript"),
     Rule("n8n", "GET", "/api/v1/workflows"),
     Rule("n8n", "GET", "/api/v1/executions"),
 )

@@ -121,13 +121,15 @@ class GongSettings(_Section):
     """Gong, by an access key of its API.
 
     Attributes:
-        repull_days: how far back each load reads again, for calls that were analysed or corrected late.
+        repull_days: how far back each load reads again, for calls that came late, were corrected or deleted.
+        competitor_tracker: the name of the keyword tracker that counts mentions of competitors.
     """
 
     base_url: str = "https://api.gong.io"
     access_key: str | None = None
     access_key_secret: SecretStr | None = None
-    repull_days: Annotated[int, Field(ge=1)] = 7
+    repull_days: Annotated[int, Field(ge=1)] = 14
+    competitor_tracker: str = "Competitors"
     requests_per_second: Annotated[float, Field(gt=0)] = 3.0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from sophia_kit.core.settings import N8nSettings, PrivacySettings, SalesforceSettings, Settings
+from sophia_kit.core.settings import GongSettings, N8nSettings, PrivacySettings, SalesforceSettings, Settings
 
 __all__ = ["connected"]
 
@@ -25,6 +25,9 @@ def connected(settings: Settings, base_url: str) -> Settings:
                 refresh_token=secret,
                 api_version=settings.salesforce.api_version,
                 requests_per_second=_FAST,
+            ),
+            "gong": GongSettings(
+                base_url=base_url, access_key="sandbox", access_key_secret=secret, requests_per_second=_FAST
             ),
             "n8n": N8nSettings(base_url=base_url, api_key=secret, requests_per_second=_FAST),
         }

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sophia_kit.sandbox.company import Company
 from sophia_kit.sandbox.faults import FaultKind, Faults
+from sophia_kit.sandbox.gong import Gong
 from sophia_kit.sandbox.n8n import N8n
 from sophia_kit.sandbox.salesforce import Salesforce
 from sophia_kit.sandbox.vendor import Request, Response, Vendor, json_response
@@ -56,7 +57,7 @@ class SandboxServer:
         self.page_limit = page_limit
         self.requests: list[LoggedRequest] = []
         self.salesforce = Salesforce(company, token_life_s=token_life_s)
-        self.vendors: tuple[Vendor, ...] = (self.salesforce, N8n(company))
+        self.vendors: tuple[Vendor, ...] = (self.salesforce, Gong(company), N8n(company))
         self.closing = threading.Event()
         self.faults = faults or Faults()
         self.fault_counter = self.faults.start()

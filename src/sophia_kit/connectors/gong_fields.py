@@ -1,0 +1,233 @@
+"""Gong's records as flat ones: the fields its reference names, and those that are made of its lists.
+
+Reference: Gong, "Gong API V2", schemas of `/v2/users`, `/v2/calls/extensive`, `/v2/calls/transcript` and
+`/v2/settings/trackers` (help.gong.io/apidocs).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from sophia_kit.connectors.api import moment_of, moment_text
+
+__all__ = ["COMPETITORS", "FIELDS", "KEYS", "STARTED", "CallShape", "Record", "plain", "said", "took_part"]
+
+Record = dict[str, Any]
+_Getter = Callable[[Record], Any]
+
+STARTED = "metaData.started"
+COMPETITORS = "content.trackers.competitors.count"
+KEYS: Mapping[str, str] = {
+    "users": "id", "calls": "metaData.id", "parties": "key", "transcripts": "key", "trackers": "trackerId",
+}  # fmt: skip
+"""By resource, the field that identifies a record."""
+
+_USER = {
+    "": (
+        "id", "emailAddress", "created", "active", "emailAliases", "trustedEmailAddress", "firstName", "lastName",
+        "title", "phoneNumber", "extension", "personalMeetingUrls", "settings", "managerId",
+        "meetingConsentPageUrl", "spokenLanguages",
+    ),
+    "settings": (
+        "webConferencesRecorded", "preventWebConferenceRecording", "telephonyCallsImported", "emailsImported",
+        "preventEmailImport", "nonRecordedMeetingsImported", "gongConnectEnabled",
+    ),
+}  # fmt: skip
+_CALL = {
+    "": ("metaData", "context", "parties", "content", "interaction", "collaboration", "media"),
+    "metaData": (
+        "id", "url", "title", "scheduled", "started", "duration", "primaryUserId", "direction", "system", "scope",
+        "media", "language", "workspaceId", "sdrDisposition", "clientUniqueId", "customData", "purpose",
+        "meetingUrl", "isPrivate", "calendarEventId",
+    ),
+    "content": (
+        "structure", "trackers", "topics", "scorecardsAnswers", "pointsOfInterest", "brief", "outline", "highlights",
+        "callOutcome", "keyPoints",
+    ),
+    "interaction": ("speakers", "interactionStats", "video", "questions"),
+    "interaction.questions": ("companyCount", "nonCompanyCount"),
+}  # fmt: skip
+_PARTY = (
+    "id", "emailAddress", "name", "title", "userId", "speakerId", "context", "affiliation", "phoneNumber", "methods",
+)  # fmt: skip
+_MONOLOGUE = ("speakerId", "topic", "sentences")
+_TRACKER = (
+    "trackerId", "trackerName", "workspaceId", "languageKeywords", "affiliation", "partOfQuestion", "saidAt",
+    "saidAtInterval", "saidAtUnit", "saidInTopics", "saidInCallParts", "filterQuery", "created", "creatorUserId",
+    "updated", "updaterUserId",
+)  # fmt: skip
+_LISTS = frozenset({
+    "emailAliases", "personalMeetingUrls", "settings", "spokenLanguages", "context", "methods", "languageKeywords",
+    "saidInTopics", "saidInCallParts",
+})  # fmt: skip
+
+_LONGEST_S = 7 * 86_400
+_STATS = ("Talk Ratio", "Longest Monologue", "Longest Customer Story", "Interactivity", "Patience")
+_OBJECTS = (("Salesforce", "Account"), ("Salesforce", "Opportunity"))
+
+
+def _part(record: object, path: str) -> Mapping[str, Any]:
+    """The object at a path; empty when there is none."""
+    for name in path.split(".") if path else ():
+        record = record.get(name) if isinstance(record, dict) else None
+    return record if isinstance(record, dict) else {}
+
+
+def _members(record: object, path: str, name: str) -> list[Mapping[str, Any]] | None:
+    """The objects in the list called `name` at a path; None when there is no list."""
+    found = _part(record, path).get(name)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else None
+
+
+def _value(path: str, name: str) -> _Getter:
+    return lambda record: _part(record, path).get(name)
+
+
+def _stat(name: str, record: Record) -> Any:
+    stats = _members(record, "interaction", "interactionStats") or ()
+    return next((stat.get("value") for stat in stats if stat.get("name") == name), None)
+
+
+def _linked(system: str, kind: str, record: Record) -> Any:
+    """The id of the first object of a kind that the call is linked with in another system."""
+    for link in _members(record, "", "context") or ():
+        if link.get("system") == system:
+            for thing in _members(link, "", "objects") or ():
+                if thing.get("objectType") == kind:
+                    return thing.get("objectId")
+    return None
+
+
+def _topics(record: Record) -> str | None:
+    """The names of the topics that were spoken about, joined by '|'."""
+    topics = _members(record, "content", "topics")
+    if topics is None:
+        return None
+    return "|".join(str(topic.get("name")) for topic in topics if topic.get("duration") != 0)
+
+
+def _sentiment(record: Record) -> Any:
+    """What the system that uploaded the call says of its sentiment: `{"sentiment": ...}` in the custom data."""
+    custom = _part(record, "metaData").get("customData")
+    try:
+        return _part(json.loads(custom), "").get("sentiment") if isinstance(custom, str) else None
+    except ValueError:
+        return None
+
+
+def _ended(record: Record) -> str | None:
+    """When a call ended: the earliest moment from which its record can be. Gong doesn't say when it changed."""
+    meta = _part(record, "metaData")
+    started, duration = moment_of(meta.get("started")), meta.get("duration")
+    if started is None:
+        return None
+    whole = isinstance(duration, int) and 0 <= duration <= _LONGEST_S
+    return moment_text(started + timedelta(seconds=duration) if whole else started)
+
+
+_CALL_GETTERS: dict[str, _Getter] = {
+    "ended": _ended,
+    **{f"metaData.{name}": _value("metaData", name) for name in _CALL["metaData"]},
+    **{
+        f"interaction.questions.{name}": _value("interaction.questions", name)
+        for name in _CALL["interaction.questions"]
+    },
+    **{f"interaction.interactionStats.{name}": partial(_stat, name) for name in _STATS},
+    **{f"context.{system}.{kind}.objectId": partial(_linked, system, kind) for system, kind in _OBJECTS},
+    "content.topics": _topics,
+    "metaData.customData.sentiment": _sentiment,
+}
+
+FIELDS: Mapping[str, frozenset[str]] = {
+    "users": frozenset({*_USER[""], *(f"settings.{name}" for name in _USER["settings"])} - _LISTS),
+    "calls": frozenset({*_CALL_GETTERS, COMPETITORS}),
+    "parties": frozenset({"key", "callId", STARTED, *_PARTY} - _LISTS),
+    "transcripts": frozenset({"key", "callId", "position", STARTED, "speakerId", "topic", "start", "end", "text"}),
+    "trackers": frozenset({*_TRACKER} - _LISTS),
+}
+"""By resource, what can be asked for."""
+
+
+def _unknown(record: Record, shape: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Any]]:
+    """The fields of a record that the reference doesn't name."""
+    for path, known in shape.items():
+        part = _part(record, path)
+        for name in part.keys() - known:
+            yield f"{path}.{name}" if path else name, part[name]
+
+
+class CallShape:
+    """Flattens calls.
+
+    Args:
+        asked: names of `FIELDS["calls"]`.
+        competitors: the name of the keyword tracker that counts mentions of competitors; None when there is none.
+    """
+
+    def __init__(self, asked: Sequence[str], competitors: str | None) -> None:
+        self._competitors = competitors
+        getters = _CALL_GETTERS | {COMPETITORS: self._mentions}
+        self._getters = tuple((name, getters[name]) for name in asked)
+
+    def record(self, call: Record) -> Record:
+        return {name: get(call) for name, get in self._getters} | dict(_unknown(call, _CALL))
+
+    def _mentions(self, call: Record) -> Any:
+        """A defined tracker that isn't among a call's trackers wasn't heard."""
+        trackers = _members(call, "content", "trackers")
+        if trackers is None or self._competitors is None:
+            return None
+        return next((one.get("count") for one in trackers if one.get("name") == self._competitors), 0)
+
+
+def plain(resource: str, record: Record, asked: Sequence[str]) -> Record:
+    """A user or a tracker."""
+    shape: Mapping[str, Sequence[str]] = _USER if resource == "users" else {"": _TRACKER}
+    found = {}
+    for name in asked:
+        path, _, last = name.rpartition(".")
+        found[name] = _part(record, path).get(last)
+    return found | dict(_unknown(record, shape))
+
+
+def took_part(call: Record, asked: Sequence[str]) -> Iterator[Record]:
+    """Who took part in a call, one record each."""
+    meta = _part(call, "metaData")
+    key, started, parties = meta.get("id"), meta.get("started"), call.get("parties")
+    for item in parties if isinstance(parties, list) else ():
+        party = _part(item, "")
+        own = {"key": _joined(key, party.get("id")), "callId": key, STARTED: started}
+        yield {name: own[name] if name in own else party.get(name) for name in asked} | {
+            name: value for name, value in party.items() if name not in _PARTY
+        }
+
+
+def said(call: str, started: Any, transcript: object, asked: Sequence[str]) -> Iterator[Record]:
+    """The monologues of a call, one record each; `start` and `end` in whole seconds from the beginning of the call."""
+    for position, item in enumerate(transcript if isinstance(transcript, list) else ()):
+        monologue = _part(item, "")
+        sentences = _members(monologue, "", "sentences") or ()
+        own = {
+            "key": f"{call}:{position}",
+            "callId": call,
+            "position": position,
+            STARTED: started,
+            "start": _seconds(sentences[0].get("start")) if sentences else None,
+            "end": _seconds(sentences[-1].get("end")) if sentences else None,
+            "text": " ".join(str(sentence.get("text")) for sentence in sentences) if sentences else None,
+        }
+        yield {name: own[name] if name in own else monologue.get(name) for name in asked} | {
+            name: value for name, value in monologue.items() if name not in _MONOLOGUE
+        }
+
+
+def _joined(*parts: Any) -> str | None:
+    return ":".join(parts) if all(isinstance(part, str) for part in parts) else None
+
+
+def _seconds(milliseconds: Any) -> Any:
+    return int(milliseconds // 1000) if isinstance(milliseconds, int) else milliseconds
