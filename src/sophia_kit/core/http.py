@@ -84,6 +84,9 @@ Explain = Callable[[int, Any], ProviderError | None]
 """A vendor's way to say more than its status: from status and decoded body to an error, or None for the usual one.
 It is asked of successful answers too: some vendors say in the body alone that they refused."""
 
+Wish = Callable[[Mapping[str, str], Clock], float | None]
+"""How many seconds a vendor asks to wait, by the headers of an answer that is no success; None when it doesn't say."""
+
 
 @dataclass(slots=True)
 class _Call:
@@ -105,6 +108,7 @@ class HttpClient:
         rates: a rate of its own for some paths, by the path of their rule.
         credentials: signs each request; None for none.
         explain: see `Explain`.
+        wish: see `Wish`; by the `Retry-After` header unless the vendor has a way of its own.
         conceal: further secrets that must not leave in an error message, even when the vendor echoes them.
         clock: real time, for `Retry-After` dates of vendors that don't send their own.
         tracer_: default: the process's OpenTelemetry tracer.
@@ -124,6 +128,7 @@ class HttpClient:
         rates: Mapping[str, float] | None = None,
         credentials: Credentials | None = None,
         explain: Explain | None = None,
+        wish: Wish = retry_after,
         conceal: Iterable[SecretStr] = (),
         clock: Clock | None = None,
         tracer_: Tracer | None = None,
@@ -137,6 +142,7 @@ class HttpClient:
         self._limiters: dict[str, AsyncLimiter] = {}
         self._credentials = credentials
         self._explain = explain
+        self._wish = wish
         self._conceal = tuple(conceal)
         self._clock = clock or SystemClock()
         self._tracer = tracer_ or tracer()
@@ -360,9 +366,12 @@ class HttpClient:
     async def _failure(self, response: httpx.Response, call: _Call) -> ProviderError:
         status = response.status_code
         body = await self._error_body(response, call)
+        wish = self._wish(response.headers, self._clock)
         if self._explain is not None and (found := self._explain(status, body)) is not None:
+            if isinstance(found, RateLimited) and wish is not None:
+                found.retry_after = wish
             return found
-        return error_of_status(self.provider, call.rule.path, status, retry_after(response.headers, self._clock))
+        return error_of_status(self.provider, call.rule.path, status, wish)
 
     async def _error_body(self, response: httpx.Response, call: _Call) -> Any:
         try:
