@@ -180,6 +180,15 @@ def test_a_files_column_of_another_type_refuses_each_of_its_rows() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [9.9996, 10.0, 12.5, 99.9, 12345.67, -10.0])
+def test_a_number_just_past_its_precision_refuses_its_own_row_alone(value: float) -> None:
+    share = Column("share", "s", "decimal", precision=4, scale=3)
+    found = read(share, [0.5, value, None])
+    assert list(found.wrong) == [1]
+    assert found.wrong[1].startswith("share doesn't fit decimal(4,3)")
+    assert found.series.to_list() == [Decimal("0.500"), None, None]
+
+
 def test_limits_name_the_rows_that_break_them() -> None:
     low = Column(
         "amount", "a", "decimal", precision=18, scale=2, required=True, minimum=Decimal(0), maximum=Decimal("1.5")
