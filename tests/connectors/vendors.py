@@ -14,6 +14,8 @@ from tests.wire import Reply, Request
 from sophia_kit.sandbox import Company
 from sophia_kit.sandbox.automations import executions_at
 from sophia_kit.sandbox.gong_calls import gong_id
+from sophia_kit.sandbox.notion_workspace import notion_id
+from sophia_kit.sandbox.slack_workspace import channel_id, ts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,21 @@ def _spoil_call(record: dict[str, Any], value: Any) -> None:
     record["metaData"] |= {"title": value, "newField": value}
 
 
+def _messages(company: Company) -> set[str]:
+    """Those that weren't deleted, by Slack's channels and times."""
+    kept = company.table("messages").filter(~pl.col("is_deleted")).select("source_id", "channel", "posted_at")
+    return {f"{channel_id(where)}:{ts_of(key, int(at.timestamp()))}" for key, where, at in kept.iter_rows()}
+
+
+def _spoil_message(record: dict[str, Any], value: Any) -> None:
+    record |= {"text": value, "new_field": value}
+
+
+def _spoil_check_in(record: dict[str, Any], value: Any) -> None:
+    for name in ("Current value", "Mood"):
+        record["properties"][name] = {"id": "x%3Ay", "type": "number", "number": value}
+
+
 VENDORS = (
     Vendor(
         provider="salesforce",
@@ -125,6 +142,56 @@ VENDORS = (
             ("POST", "/v2/flows/prospects/assign"),
         ),
         announces=True,
+    ),
+    Vendor(
+        provider="slack",
+        resource="messages",
+        fields=("id", "channel", "thread_id", "user", "text", "posted_at"),
+        key="id",
+        keys=_messages,
+        is_page=lambda request: request.path == "/api/conversations.history",
+        records=lambda body: body["messages"],
+        spoil=_spoil_message,
+        spoilt="text",
+        new="new_field",
+        refused=Reply(200, body={"ok": False, "error": "invalid_auth"}),
+        writes=(
+            ("POST", "/api/chat.postMessage"),
+            ("GET", "/api/chat.postMessage"),
+            ("GET", "/api/chat.delete"),
+            ("GET", "/api/conversations.archive"),
+            ("GET", "/api/conversations.join"),
+            ("GET", "/api/auth.revoke"),
+            ("POST", "/api/files.upload"),
+            ("POST", "/api/admin.users.remove"),
+        ),
+    ),
+    Vendor(
+        provider="notion",
+        resource="check_ins",
+        fields=("id", "last_edited_time", "in_trash", "title", "Key result", "Current value", "Checked at"),
+        key="id",
+        keys=lambda company: {
+            notion_id(company.profile.seed, "page", key) for key in company.table("key_result_checkins")["source_id"]
+        },
+        is_page=lambda request: request.path.endswith("/query"),
+        records=lambda body: body["results"],
+        spoil=_spoil_check_in,
+        spoilt="Current value",
+        new="Mood",
+        refused=Reply(401, body={"object": "error", "status": 401, "code": "unauthorized", "message": "Invalid."}),
+        writes=(
+            ("POST", "/v1/pages"),
+            ("PATCH", "/v1/pages/ded8723f-5b64-40b7-bc1b-d8b66541833c"),
+            ("PATCH", "/v1/pages/ded8723f-5b64-40b7-bc1b-d8b66541833c/markdown"),
+            ("PATCH", "/v1/blocks/ded8723f-5b64-40b7-bc1b-d8b66541833c/children"),
+            ("DELETE", "/v1/blocks/ded8723f-5b64-40b7-bc1b-d8b66541833c"),
+            ("PATCH", "/v1/data_sources/ded8723f-5b64-40b7-bc1b-d8b66541833c"),
+            ("POST", "/v1/databases"),
+            ("POST", "/v1/comments"),
+            ("POST", "/v1/file_uploads"),
+            ("POST", "/v1/oauth/token"),
+        ),
     ),
     Vendor(
         provider="n8n",

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from sophia_kit.core.settings import GongSettings, N8nSettings, PrivacySettings, SalesforceSettings, Settings
+from sophia_kit.core.settings import (
+    GongSettings,
+    N8nSettings,
+    NotionSettings,
+    PrivacySettings,
+    SalesforceSettings,
+    Settings,
+    SlackSettings,
+)
 
 __all__ = ["connected"]
 
 _PRIVACY = PrivacySettings(hash_key=SecretStr("sandbox"), messages=True, transcripts=True)
 _FAST = 1000.0
+_REPULL_DAYS = 21
+"""The company deletes messages up to 15 days after they were posted."""
 
 
 def connected(settings: Settings, base_url: str) -> Settings:
@@ -26,9 +36,11 @@ def connected(settings: Settings, base_url: str) -> Settings:
                 api_version=settings.salesforce.api_version,
                 requests_per_second=_FAST,
             ),
+            "slack": SlackSettings(base_url=base_url, token=secret, repull_days=_REPULL_DAYS, tier_factor=_FAST * 60),
             "gong": GongSettings(
                 base_url=base_url, access_key="sandbox", access_key_secret=secret, requests_per_second=_FAST
             ),
+            "notion": NotionSettings(base_url=base_url, token=secret, requests_per_second=_FAST),
             "n8n": N8nSettings(base_url=base_url, api_key=secret, requests_per_second=_FAST),
         }
     )

@@ -16,7 +16,9 @@ from sophia_kit.sandbox.company import Company
 from sophia_kit.sandbox.faults import FaultKind, Faults
 from sophia_kit.sandbox.gong import Gong
 from sophia_kit.sandbox.n8n import N8n
+from sophia_kit.sandbox.notion import Notion
 from sophia_kit.sandbox.salesforce import Salesforce
+from sophia_kit.sandbox.slack import Slack
 from sophia_kit.sandbox.vendor import Request, Response, Vendor, json_response
 
 __all__ = ["HEADER", "LoggedRequest", "SandboxServer"]
@@ -40,7 +42,7 @@ class SandboxServer:
 
     Attributes:
         company: the company as it is served now.
-        salesforce: the vendor, for tests that expire its tokens.
+        salesforce, notion: vendors, for tests that expire tokens or move pages to the trash.
         requests: what was asked, oldest first.
     """
 
@@ -57,7 +59,8 @@ class SandboxServer:
         self.page_limit = page_limit
         self.requests: list[LoggedRequest] = []
         self.salesforce = Salesforce(company, token_life_s=token_life_s)
-        self.vendors: tuple[Vendor, ...] = (self.salesforce, Gong(company), N8n(company))
+        self.notion = Notion(company)
+        self.vendors: tuple[Vendor, ...] = (self.salesforce, self.notion, Slack(company), Gong(company), N8n(company))
         self.closing = threading.Event()
         self.faults = faults or Faults()
         self.fault_counter = self.faults.start()

@@ -11,5 +11,5 @@ SELECT
     source_system,
     loaded_at,
     load_id
-FROM raw.key_result_checkins
+FROM raw.notion_check_ins
 WHERE NOT is_deleted

@@ -13,5 +13,5 @@ SELECT
     source_system,
     loaded_at,
     load_id
-FROM raw.key_results
+FROM raw.notion_key_results
 WHERE NOT is_deleted

@@ -9,5 +9,5 @@ SELECT
     source_system,
     loaded_at,
     load_id
-FROM raw.knowledge_pages
+FROM raw.notion_knowledge_pages
 WHERE NOT is_deleted

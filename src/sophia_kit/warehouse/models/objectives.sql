@@ -9,5 +9,5 @@ SELECT
     source_system,
     loaded_at,
     load_id
-FROM raw.objectives
+FROM raw.notion_objectives
 WHERE NOT is_deleted

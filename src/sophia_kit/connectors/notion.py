@@ -1,0 +1,202 @@
+"""Notion, by its API: the pages of four data sources with their properties and content, and users.
+
+Reference: Notion, "Query a data source", "Query large data sources", "Search by title", "Retrieve a page property
+item", "Retrieve a page as markdown", "Retrieve block children", "List all users" (developers.notion.com).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sophia_kit.connectors.api import Page, moment_text
+from sophia_kit.connectors.base import Batch, Resource
+from sophia_kit.connectors.notion_content import DataSource
+from sophia_kit.connectors.notion_reader import API_VERSION, PROVIDER, SHARE_HINT, NotionReader
+from sophia_kit.core.clock import Clock
+from sophia_kit.core.errors import RequestRejected
+from sophia_kit.core.http import Answer
+from sophia_kit.core.settings import Settings
+
+__all__ = ["API_VERSION", "OVERLAP", "Notion"]
+
+OVERLAP = timedelta(minutes=10)
+"""How far before its cursor an incremental read begins. Notion cuts `last_edited_time` to the minute, and doesn't say
+how soon a query shows an edit."""
+
+_STAMP = "last_edited_time"
+_RESOURCES = {
+    "objectives": Resource("objectives", "notion_objectives", _STAMP),
+    "key_results": Resource("key_results", "notion_key_results", _STAMP),
+    "check_ins": Resource("check_ins", "notion_check_ins", _STAMP),
+    "knowledge": Resource("knowledge", "notion_knowledge_pages", _STAMP),
+    "users": Resource("users", "notion_users", "modified_at"),
+}
+_USER_FIELDS = ("avatar_url", "id", "modified_at", "name", "person.email", "type")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PAGE_RECORDS = 100
+_ALWAYS = ("id", _STAMP, "in_trash")
+_ID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+
+Condition = Mapping[str, Any]
+
+
+class Notion(NotionReader):
+    """The connector. See `sophia_kit.connectors.base.Connector`. For people and services it reads single things too:
+    see `NotionReader`.
+
+    Args:
+        settings: `settings.notion` and `settings.http` are used.
+        clock: real time; not the clock of a demo.
+        overlap: see `OVERLAP`.
+    """
+
+    resources = _RESOURCES
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, overlap: timedelta = OVERLAP) -> None:
+        super().__init__(settings, clock=clock)
+        self._overlap = overlap
+        self._sources: dict[str, DataSource] = {}
+
+    async def read(
+        self, resource: str, since: str | None, fields: Sequence[str], *, until: datetime | None = None
+    ) -> AsyncIterator[Batch]:
+        """See `Connector.read`. `id`, `last_edited_time` and `in_trash` come in any case; `markdown` costs a request
+        for each page.
+
+        With `since`, pages edited from `OVERLAP` before it on, and those in the trash. Users are read in whole each
+        time: Notion says nothing of their changes.
+
+        Raises:
+            RequestRejected: also when no data source, or more than one, has the title that is configured.
+            MalformedAnswer: also when pages repeat or lead in a circle.
+        """
+        asked = self._resource(resource)
+        reached = self._since(since)
+        if resource == "users":
+            async for batch in self._batches(asked, self._users(fields), image_since=_EPOCH):
+                yield batch
+            return
+        source = await self._source(resource)
+        absent = tuple(name for name in dict.fromkeys(fields) if name not in source.fields)
+        pages = self._edited(source, {*fields, *_ALWAYS}, reached and reached - self._overlap, until)
+        async for batch in self._batches(asked, pages, absent=absent):
+            yield batch
+
+    async def fields(self, resource: str) -> tuple[str, ...]:
+        """See `Connector.fields`: what every page has, and the properties of the data source as they are now."""
+        self._resource(resource)
+        return _USER_FIELDS if resource == "users" else (await self._source(resource)).fields
+
+    async def _probe(self) -> str:
+        """Ask who the integration is, and look for the data sources."""
+        answer: Answer = await (await self._notion()).users.me()
+        name = self._object(answer).get("name")
+        lacking = []
+        for resource in _RESOURCES:
+            if resource != "users":
+                try:
+                    await self._source(resource)
+                except RequestRejected:
+                    lacking.append(resource)
+        if len(lacking) == len(_RESOURCES) - 1:
+            raise RequestRejected(
+                f"Notion answers {name}, and shows it none of its data sources.", provider=PROVIDER, hint=SHARE_HINT
+            )
+        told = f" Not found: {', '.join(lacking)}." if lacking else ""
+        return f"{name} is connected; API {API_VERSION} answers.{told}"
+
+    async def _edited(
+        self, source: DataSource, wanted: Collection[str], start: datetime | None, end: datetime | None
+    ) -> AsyncIterator[Page]:
+        conditions: list[Condition] = []
+        if start is not None:
+            conditions.append({"timestamp": _STAMP, _STAMP: {"on_or_after": moment_text(start)}})
+        if end is not None:
+            conditions.append({"timestamp": _STAMP, _STAMP: {"before": moment_text(end)}})
+        known = frozenset(source.fields)
+
+        def keeps(name: str) -> bool:
+            return name in wanted or name not in known
+
+        async for answer, results in self._query(source, conditions):
+            records = []
+            for page in results:
+                record = await self._record(page, source.relations, keeps)
+                if "markdown" in wanted and isinstance(page.get("id"), str):
+                    record["markdown"] = (await self.markdown(page["id"])).text
+                records.append(record)
+            yield Page(records, answer.demo, answer.date)
+        if start is None or end is not None:
+            return
+        async for answer, results in self._query(source, [], in_trash=True):
+            trashed = [page for page in results if page.get("in_trash") is True]
+            records = [await self._record(page, source.relations, keeps) for page in trashed]
+            yield Page(
+                [{"markdown": None} | r if "markdown" in wanted else r for r in records], answer.demo, answer.date
+            )
+
+    async def _query(
+        self, source: DataSource, conditions: Sequence[Condition], *, in_trash: bool = False
+    ) -> AsyncIterator[tuple[Answer, list[dict[str, Any]]]]:
+        """The pages of a data source, oldest first: the order by creation stands still while pages are edited.
+
+        One query gives 10,000 pages at most and says when there are more; the next one begins where it ended.
+        """
+        query = (await self._notion()).data_sources.query
+        begins: str | None = None
+        known: set[object] = set()
+        while True:
+            window = [*conditions]
+            if begins is not None:
+                window.append({"timestamp": "created_time", "created_time": {"on_or_after": begins}})
+            asked: dict[str, Any] = {
+                "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
+                "page_size": _PAGE_RECORDS,
+                "result_type": "page",
+            }
+            if window:
+                asked["filter"] = window[0] if len(window) == 1 else {"and": window}
+            if in_trash:
+                asked["in_trash"] = True
+            more, last = False, begins
+            async for answer, results in self._listed(source.title, partial(query, source.id, **asked)):
+                status = answer.body.get("request_status")
+                more = more or (isinstance(status, dict) and status.get("type") == "incomplete")
+                last = next((page["created_time"] for page in reversed(results) if page.get("created_time")), last)
+                yield answer, [page for page in results if page.get("id") not in known]
+                known.update(page.get("id") for page in results)
+            if not more:
+                return
+            if last is None or last == begins:
+                raise self._malformed(f"a query of {source.title} ends early, and no other goes on from there")
+            begins = last
+
+    async def _users(self, fields: Sequence[str]) -> AsyncIterator[Page]:
+        users = (await self._notion()).users.list
+        wanted = {*fields, "id", "modified_at"}
+        async for answer, results in self._listed("users", partial(users, page_size=_PAGE_RECORDS)):
+            records = []
+            for user in results:
+                # Notion doesn't say when a user changed: of two readings the later counts.
+                record: dict[str, Any] = {"modified_at": moment_text(_EPOCH), "person.email": None}
+                for name, value in user.items():
+                    if name == "person" and isinstance(value, dict):
+                        record |= {f"person.{inner}": found for inner, found in value.items()}
+                    elif name not in ("object", "bot"):
+                        record[name] = value
+                records.append({n: v for n, v in record.items() if n in wanted or n not in _USER_FIELDS})
+            yield Page(records, answer.demo, answer.date)
+
+    async def _source(self, resource: str) -> DataSource:
+        """The data source of a resource, by the title or id that is configured."""
+        if resource not in self._sources:
+            given: str = getattr(self._settings.notion, resource).strip()
+            found = await (
+                self._by_id(given) if _ID.fullmatch(given) else self._by_title(given, self.variable(resource))
+            )
+            self._sources[resource] = found
+        return self._sources[resource]
