@@ -99,6 +99,13 @@ class ApiConnector(ABC):
         """The environment variable of one of its settings."""
         return f"SOPHIA_{cls.provider.upper()}__{name.upper()}"
 
+    def off(self, resource: str) -> str | None:
+        """See `Connector.off`."""
+        found = self.resources.get(resource)
+        if found is None or found.opt_in is None or getattr(self._settings.privacy, found.opt_in):
+            return None
+        return f"it is read only where SOPHIA_PRIVACY__{found.opt_in.upper()} is true"
+
     async def health(self) -> Health:
         """See `Connector.health`."""
         checked_at = self._clock.now()

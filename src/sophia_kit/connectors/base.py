@@ -111,6 +111,10 @@ class Connector(Protocol):
         """
         ...
 
+    def off(self, resource: str) -> str | None:
+        """Why a resource isn't read here, as the settings want it; None when it is."""
+        ...
+
     async def fields(self, resource: str) -> tuple[str, ...]:
         """What the vendor has on `resource` and `read` can be asked for, in order of their names: what it says
         itself, or what its published reference names.

@@ -1,26 +1,30 @@
-"""Salesforce, by its REST API: refresh-token login, describe, and SOQL over all records, deleted ones included.
+"""Salesforce, by its REST API: describe, and SOQL over all records, deleted ones included.
 
-Reference: Salesforce, "REST API Developer Guide" (QueryAll, sObject Describe, Limit Info Header) and
-"OAuth 2.0 Refresh Token Flow for Renewed Sessions".
+Reference: Salesforce, "REST API Developer Guide" (Query, QueryAll, sObject Describe, Limit Info Header) and "Object
+Reference".
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sophia_kit.connectors.api import ApiConnector, Page
 from sophia_kit.connectors.base import Batch, Resource
-from sophia_kit.connectors.salesforce_login import Session, malformed
+from sophia_kit.connectors.salesforce_access import Access
+from sophia_kit.connectors.salesforce_login import Session, lacking, malformed
 from sophia_kit.connectors.soql import Condition, Order, Select, require_select
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import (
     AuthFailed,
+    InputError,
     ProviderError,
     ProviderTimeout,
+    QueryLimit,
     RateLimited,
     RequestRejected,
 )
@@ -43,13 +47,26 @@ _RESOURCES = {
         ("Contact", "salesforce_contacts"),
         ("Opportunity", "salesforce_opportunities"),
         ("OpportunityHistory", "salesforce_opportunity_history"),
+        ("Task", "salesforce_tasks"),
         ("User", "salesforce_users"),
     )
 }
 _NOT_READ = frozenset({"address", "base64", "location"})
 _PAGE_RECORDS = 2000
 _UNTIL_QUOTA_RETURNS_S = 3600.0
+_USAGE_HOLDS_S = 900.0
+"""How long a stated API use is believed. A process that runs for days asks again once it is older."""
 _ACCESS_HINT = "Give the integration user read access to the object and its fields; see docs/salesforce.md."
+
+
+@dataclass(frozen=True, slots=True)
+class _Usage:
+    """API requests used of those that the organisation has a day, as it said in answer to the request `asked`."""
+
+    asked: int
+    used: int
+    granted: int
+    heard_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +88,25 @@ class Salesforce(ApiConnector):
     provider = PROVIDER
     title = "Salesforce"
     resources = _RESOURCES
-    required = ("base_url", "client_id", "client_secret", "refresh_token")
+    required = ("base_url", "client_id")
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, overlap: timedelta = OVERLAP) -> None:
         super().__init__(settings, clock=clock)
         self._overlap = overlap
         self._session: Session | None = None
+        self._access = Access(settings.salesforce, self.resources)
         self._described: dict[str, Mapping[str, str]] = {}
-        self._usage: tuple[int, int] | None = None
+        self._usage: _Usage | None = None
+        self._asked = self._unanswered = 0
+
+    @classmethod
+    def missing(cls, settings: Settings) -> tuple[str, ...]:
+        """See `ConnectorKind.missing`; either login will do."""
+        return tuple(cls.variable(name) for name in lacking(settings.salesforce))
+
+    def off(self, resource: str) -> str | None:
+        """See `Connector.off`."""
+        return None if self._access.has(resource) else "it is not listed in SOPHIA_SALESFORCE__OBJECTS"
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -90,33 +118,61 @@ class Salesforce(ApiConnector):
     async def read(
         self, resource: str, since: str | None, fields: Sequence[str], *, until: datetime | None = None
     ) -> AsyncIterator[Batch]:
-        """See `Connector.read`. `Id`, `SystemModstamp` and, where the object has it, `IsDeleted` come in any case.
+        """See `Connector.read`. `Id`, `SystemModstamp` and, where the object has it, `IsDeleted` come in any case. A
+        field that `salesforce.fields` doesn't list is not asked for, and absent.
 
         `since` is a `cursor_high`; records are read from `OVERLAP` before it.
 
         Raises:
+            PolicyRefused: the object is not one of `salesforce.objects`; nothing was sent.
             MalformedAnswer: also when pages repeat, or hold fewer or more records than Salesforce announced.
             RateLimited: also when the organisation's API use passed `api_limit_share`.
         """
         asked = self._resource(resource)
+        self._access.require(resource)
         reached = self._since(since)
-        query, absent = await self._query(resource, reached and reached - self._overlap, until, fields)
-        async for batch in self._batches(asked, self._pages(resource, query), absent=absent):
+        query, absent = await self._select(resource, reached and reached - self._overlap, until, fields)
+        async for batch in self._batches(asked, self._pages("/queryAll", query), absent=absent):
             yield batch
+
+    async def query(self, soql: str, *, row_limit: int = 10_000) -> AsyncIterator[Batch]:
+        """What a SOQL query of one's own finds, page by page to the end; deleted records aren't among it.
+
+        For looking things up: nothing is stored, and the privacy policy of stored fields isn't applied.
+
+        Args:
+            soql: one SELECT over one object; see `sophia_kit.connectors.soql`.
+            row_limit: the most records that it may find.
+
+        Raises:
+            QueryRefused: it isn't such a query, or asks for what `salesforce.objects` and `salesforce.fields` don't
+                list; nothing was sent.
+            QueryLimit: it finds more than `row_limit`; at most one page was read.
+            Unconfigured, ProviderError: see `read`.
+        """
+        if row_limit < 1:
+            raise InputError("A row limit is at least 1.", hint="Leave row_limit out for 10,000.")
+        asked = require_select(soql)
+        self._access.require_query(asked)
+        bounded = replace(asked, limit=row_limit + 1 if asked.limit is None else min(asked.limit, row_limit + 1))
+        async for page in self._pages("/query", bounded, row_limit):
+            yield Batch(asked.source, page.records, None, page.demo)
 
     async def fields(self, resource: str) -> tuple[str, ...]:
         """See `Connector.fields`. Compound fields are left out: their parts are fields of their own; so are files."""
         self._resource(resource)
+        self._access.require(resource)
         described = await self._describe(resource)
         return tuple(sorted(name for name, kind in described.items() if kind not in _NOT_READ))
 
     async def _probe(self) -> str:
-        """Log in and ask what an account looks like, as every load does first."""
-        await self._describe("Account")
-        spent = "" if self._usage is None else f" {self._usage[0]:,} of {self._usage[1]:,} daily API requests are used."
+        """Log in and ask what an object looks like, as every load does first."""
+        await self._describe(self._access.objects[0])
+        usage = self._usage
+        spent = "" if usage is None else f" {usage.used:,} of {usage.granted:,} daily API requests are used."
         return f"Logged in; API {self._settings.salesforce.api_version} answers.{spent}"
 
-    async def _query(
+    async def _select(
         self, resource: str, start: datetime | None, end: datetime | None, fields: Sequence[str]
     ) -> tuple[Select, tuple[str, ...]]:
         available = await self._describe(resource)
@@ -139,27 +195,35 @@ class Salesforce(ApiConnector):
         return query, tuple(name for name in asked if name not in available)
 
     async def _describe(self, resource: str) -> Mapping[str, str]:
-        """Field types by name."""
+        """Field types by name, of the fields that may be read."""
         if resource not in self._described:
             answer = await self._get(f"/sobjects/{resource}/describe")
             try:
                 fields = {str(item["name"]): str(item.get("type", "")) for item in answer.body["fields"]}
             except (KeyError, TypeError, AttributeError):
                 raise malformed(f"its description of {resource} lists no fields") from None
-            self._described[resource] = fields
+            self._described[resource] = {
+                name: kind for name, kind in fields.items() if self._access.allows(resource, name)
+            }
         return self._described[resource]
 
-    async def _pages(self, resource: str, query: Select) -> AsyncIterator[Page]:
-        text = str(query)
+    async def _pages(self, path: str, query: Select, row_limit: int | None = None) -> AsyncIterator[Page]:
+        text, resource = str(query), query.source
         require_select(text)
         headers = {"Sforce-Query-Options": f"batchSize={_PAGE_RECORDS}"}
-        answer = await self._get("/queryAll", {"q": text}, headers)
+        answer = await self._get(path, {"q": text}, headers)
         announced: int | None = None
         received = 0
         guard = self._guard(resource)
         while True:
             page = _page(answer, resource)
             announced = page.total if announced is None else announced
+            if row_limit is not None and announced > row_limit:
+                raise QueryLimit(
+                    f"The query finds more than {row_limit:,} records of {resource}.",
+                    hint="Narrow it with WHERE or LIMIT, or raise row_limit.",
+                    provider=PROVIDER,
+                )
             received += len(page.records)
             guard.page(record.get("Id") for record in page.records)
             if page.total != announced or received > announced:
@@ -182,19 +246,35 @@ class Salesforce(ApiConnector):
         return await self._request(f"/services/data/{self._settings.salesforce.api_version}{path}", params, headers)
 
     async def _request(self, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str] | None) -> Answer:
-        share = self._settings.salesforce.api_limit_share
-        if self._usage is not None and self._usage[0] > share * self._usage[1]:
+        client = await self._connected()
+        self._leave_others_their_share()
+        self._asked += 1
+        asked = self._asked
+        self._unanswered += 1
+        try:
+            answer = await client.get(path, params, headers=headers)
+        finally:
+            self._unanswered -= 1
+        stated = _api_usage(answer.headers.get("sforce-limit-info", ""))
+        # Readings go on side by side: what was said to a later request counts.
+        if stated is not None and (self._usage is None or asked > self._usage.asked):
+            self._usage = _Usage(asked, *stated, heard_at=time.monotonic())
+        return answer
+
+    def _leave_others_their_share(self) -> None:
+        usage, share = self._usage, self._settings.salesforce.api_limit_share
+        if usage is None or time.monotonic() - usage.heard_at > _USAGE_HOLDS_S:
+            return
+        # Those that are under way aren't in the number that was heard.
+        if usage.used + self._unanswered > share * usage.granted:
             raise RateLimited(
-                f"Salesforce reports {self._usage[0]:,} of {self._usage[1]:,} daily API requests used; "
+                f"Salesforce reports {usage.used:,} of {usage.granted:,} daily API requests used; "
                 f"reading stops at {share:.0%}.",
                 provider=PROVIDER,
                 hint="Wait until the 24-hour window moves on, or raise SOPHIA_SALESFORCE__API_LIMIT_SHARE.",
                 http_status=None,
                 retry_after=_UNTIL_QUOTA_RETURNS_S,
             )
-        answer = await (await self._connected()).get(path, params, headers=headers)
-        self._usage = _api_usage(answer.headers.get("sforce-limit-info", "")) or self._usage
-        return answer
 
     async def _open(self) -> HttpClient:
         given = self._settings.salesforce

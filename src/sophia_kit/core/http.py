@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -145,6 +145,7 @@ class HttpClient:
         self._wish = wish
         self._conceal = tuple(conceal)
         self._clock = clock or SystemClock()
+        self._skew = timedelta()
         self._tracer = tracer_ or tracer()
         self._client = httpx.AsyncClient(
             transport=ReadOnlyTransport(self._policy, self._origin),
@@ -164,6 +165,11 @@ class HttpClient:
     @property
     def host(self) -> str:
         return self._origin.host
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the vendor's clock is ahead of this machine's, by its last answer; zero until it says."""
+        return self._skew
 
     async def __aenter__(self) -> HttpClient:
         return self
@@ -319,6 +325,8 @@ class HttpClient:
         response = await self._client.send(request, stream=True)
         try:
             call.status = response.status_code
+            if (theirs := http_date(response.headers.get("date"))) is not None:
+                self._skew = theirs - self._clock.now()
             if response.is_success:
                 content = await self._content(response, call, int(self._settings.max_answer_mb * 1024 * 1024))
                 body = self._decoded(content, response, call)

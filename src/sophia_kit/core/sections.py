@@ -179,10 +179,14 @@ class N8nSettings(_Section):
 
 
 class SalesforceSettings(_Section):
-    """A Salesforce connected app, by its refresh-token flow.
+    """A Salesforce app, by its refresh-token flow or its JWT bearer flow.
 
     Attributes:
         base_url: the login host, e.g. https://example.my.salesforce.com.
+        jwt_user, private_key: the user who is logged in, and the key (PEM) of the app's certificate: in place of a
+            client secret and a refresh token.
+        objects: the objects that may be read; those of the kit when empty.
+        fields: by object, the fields of it that may be read; any of an object that isn't named.
         api_limit_share: the share of the organisation's daily API requests at which reading stops, so that
             the people who work in Salesforce keep the rest.
     """
@@ -191,6 +195,10 @@ class SalesforceSettings(_Section):
     client_id: str | None = None
     client_secret: SecretStr | None = None
     refresh_token: SecretStr | None = None
+    jwt_user: str | None = None
+    private_key: SecretStr | None = None
+    objects: tuple[str, ...] = ()
+    fields: dict[str, tuple[str, ...]] = {}
     api_version: Annotated[str, Field(pattern=r"^v\d+\.0$")] = "v66.0"
     requests_per_second: Annotated[float, Field(gt=0)] = 20.0
     api_limit_share: Annotated[float, Field(gt=0, le=1)] = 0.8

@@ -153,6 +153,11 @@ _CRM_FAULTS: tuple[tuple[str, str, str, Any], ...] = (
     ("Contact", "missing_key", "Id", None),
 )
 
+_TASK_FAULTS: tuple[tuple[str, str, Any], ...] = (
+    ("missing_key", "Id", None),
+    ("negative", "CallDurationInSeconds", -60),
+)
+
 
 def crm_malformed(profile: Profile, until: int) -> list[tuple[str, str, str, dict[str, Any]]]:
     """(object, kind, field, JSON record) of the records of the CRM that break their contract, up to a day.
@@ -169,12 +174,18 @@ def crm_malformed(profile: Profile, until: int) -> list[tuple[str, str, str, dic
         record = _crm_record(thing, turn, from_number(day))
         record[field] = value
         found.append((thing, kind, field, record))
+    for turn, (kind, field, value) in enumerate(_TASK_FAULTS):
+        day = profile.last - 33 - 41 * turn
+        if day <= until:
+            task = _crm_record("Task", turn, from_number(day))
+            task[field] = value
+            found.append(("Task", kind, field, task))
     return found
 
 
 def _crm_record(thing: str, turn: int, day: date) -> dict[str, Any]:
     moment = f"{day.isoformat()}T18:{turn % 60:02d}:00.000+0000"
-    prefix = {"Opportunity": "006", "Account": "001", "Contact": "003"}[thing]
+    prefix = {"Opportunity": "006", "Account": "001", "Contact": "003", "Task": "00T"}[thing]
     record: dict[str, Any] = {"Id": f"{prefix}SB9{turn:09d}YAA", "Name": f"Imported record {turn}"}
     if thing == "Opportunity":
         record |= {
@@ -187,6 +198,12 @@ def _crm_record(thing: str, turn: int, day: date) -> dict[str, Any]:
             "Type": "Prospect", "Industry": None, "Segment__c": "Small Business", "BillingCountry": "United States",
             "CurrencyIsoCode": "USD", "OwnerId": "005SB0000000000YAA",
         }  # fmt: skip
-    else:
+    elif thing == "Contact":
         record |= {"AccountId": "001SB0000000000YAA", "Title": "Owner", "Email": None}
+    else:
+        record |= {
+            "AccountId": "001SB0000000000YAA", "WhatId": None, "WhoId": None, "OwnerId": "005SB0000000000YAA",
+            "TaskSubtype": "Call", "Status": "Completed", "Priority": "Normal", "ActivityDate": day.isoformat(),
+            "IsClosed": True, "CompletedDateTime": moment, "CallDurationInSeconds": 60,
+        }  # fmt: skip
     return record | {"CreatedDate": moment, "SystemModstamp": moment, "IsDeleted": False}

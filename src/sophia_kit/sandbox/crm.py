@@ -92,6 +92,11 @@ def account_rows(profile: Profile, accounts: tuple[Account, ...]) -> Rows:
     return rows
 
 
+def contact_count(account: Account) -> int:
+    """How many people are known there at first."""
+    return (5, 3, 2)[account.segment] if account.customer is not None else 1
+
+
 def contact_rows(profile: Profile, accounts: tuple[Account, ...]) -> Rows:
     """Versions of contacts. After the last day each day brings one new, one changed and one deleted contact."""
     rows = Rows("salesforce_contacts")
@@ -121,7 +126,7 @@ def contact_rows(profile: Profile, accounts: tuple[Account, ...]) -> Rows:
         index += 1
 
     for a in accounts:
-        for _ in range((5, 3, 2)[a.segment] if a.customer is not None else 1):
+        for _ in range(contact_count(a)):
             add(a, min(max(a.created + 3 + draws.below("after", index, 60), profile.first - 850), profile.last - 1))
     for day in range(1, HORIZON_DAYS + 1):
         add(accounts[day % len(accounts)], profile.last + day)

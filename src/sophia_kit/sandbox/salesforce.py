@@ -40,6 +40,7 @@ OBJECTS = {
     "Contact": "salesforce_contacts",
     "Opportunity": "salesforce_opportunities",
     "OpportunityHistory": "salesforce_opportunity_history",
+    "Task": "salesforce_tasks",
     "User": "salesforce_users",
 }
 DAILY_LIMIT = 100_000
@@ -272,7 +273,14 @@ def _json_records(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return frame.select(columns).to_dicts()
 
 
-_FIELD_TYPES = {"string": "string", "bool": "boolean", "date": "date", "timestamp": "datetime", "decimal": "currency"}
+_FIELD_TYPES = {
+    "string": "string",
+    "bool": "boolean",
+    "date": "date",
+    "timestamp": "datetime",
+    "decimal": "currency",
+    "int": "int",
+}
 
 
 def _describe(source: str, base: str) -> dict[str, Any]:

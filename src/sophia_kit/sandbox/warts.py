@@ -145,7 +145,7 @@ def _malformed(world: World, day: int, moment: int) -> list[Wart]:
         ):
             if shown:
                 groups.setdefault((name, field, problem), []).append(key)
-    tables = {"Account": "accounts", "Contact": "contacts", "Opportunity": "opportunities"}
+    tables = {"Account": "accounts", "Contact": "contacts", "Opportunity": "opportunities", "Task": "tasks"}
     for thing, problem, field, record in crm_malformed(world.profile, day):
         groups.setdefault((f"salesforce_{tables[thing]}", field, problem), []).append(record["Id"])
     return [

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import polars as pl
 
+from sophia_kit.sandbox.activities import task_rows
 from sophia_kit.sandbox.blemishes import BLEMISHED, Blemished, Malformed, blemish, malformed
 from sophia_kit.sandbox.calls import Call, call_rows, make_calls
 from sophia_kit.sandbox.chat import message_rows
@@ -110,6 +111,7 @@ class World:
         makers: dict[str, Callable[[], Rows]] = {
             "salesforce_accounts": lambda: account_rows(p, self.accounts),
             "salesforce_contacts": lambda: contact_rows(p, self.accounts),
+            "salesforce_tasks": lambda: task_rows(p, self.accounts, self.deals),
             "salesforce_users": lambda: user_rows(p, self.employees),
             "employees": lambda: employee_rows(p, self.employees),
             "forecasts": lambda: forecast_rows(p, self.deals),
