@@ -64,6 +64,24 @@ def test_no_module_makes_rules_of_its_own() -> None:
     assert found == {"core/policy.py", "core/http.py"}
 
 
+def test_of_notion_s_sdk_the_endpoints_alone_are_used_never_its_client() -> None:
+    """Its client brings a transport, retries and a log of its own."""
+    found = {
+        (name, module) for name, tree in modules() for module in imports(tree) if module.startswith("notion_client")
+    }
+    endpoints = {module for _, module in found if module.startswith("notion_client.api_endpoints")}
+    assert {name for name, _ in found} == {"connectors/notion_sdk.py"}
+    assert {module for _, module in found} - endpoints == {"notion_client.client", "notion_client.client.BaseClient"}
+    called = {
+        node.func.id
+        for name, tree in modules()
+        if name == "connectors/notion_sdk.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert "BaseClient" not in called
+
+
 def test_the_snowflake_connector_is_used_by_the_warehouse_alone() -> None:
     """It brings a client of its own: what it sends is guarded in warehouse/snowflake, and nowhere else."""
     found = {name for name, tree in modules() for module in imports(tree) if module.startswith("snowflake")}

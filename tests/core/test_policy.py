@@ -149,7 +149,13 @@ def test_rules_of_one_provider_are_not_those_of_another() -> None:
 
 def test_every_rule_reads_by_get_or_is_a_post_known_to_read() -> None:
     posts = {(rule.provider, rule.path) for rule in READS if rule.method != "GET"}
-    assert posts == {("salesforce", "/services/oauth2/token")}
+    assert posts == {
+        ("salesforce", "/services/oauth2/token"),
+        ("gong", "/v2/calls/extensive"),
+        ("gong", "/v2/calls/transcript"),
+        ("notion", "/v1/search"),
+        ("notion", "/v1/data_sources/{data_source_id}/query"),
+    }
 
 
 def test_a_refusal_names_the_path_but_not_the_query() -> None:
