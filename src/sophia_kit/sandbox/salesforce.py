@@ -2,7 +2,8 @@
 
 Shapes follow Salesforce's own "REST API Developer Guide" (developer.salesforce.com, atlas.en-us.api_rest): Query,
 QueryAll and their "More Results" pages, Query Options header, Limits, Limit Info header, sObject Describe, Status
-Codes and Error Responses, and its chapter on the OAuth refresh-token process. Where the guide leaves a choice (form of
+Codes and Error Responses, and its chapter on the OAuth refresh-token process; logins by assertion are in
+`salesforce_app`. Where the guide leaves a choice (form of
 a query locator, wording of a message) the sandbox's is its own.
 """
 
@@ -25,6 +26,7 @@ import polars as pl
 from sophia_kit.sandbox.blemishes import crm_malformed
 from sophia_kit.sandbox.company import Company
 from sophia_kit.sandbox.days import number
+from sophia_kit.sandbox.salesforce_app import GRANT_TYPE, App
 from sophia_kit.sandbox.soql import Query, SoqlError, parse
 from sophia_kit.sandbox.tables import TABLES
 from sophia_kit.sandbox.vendor import Request, Response, json_response
@@ -59,11 +61,16 @@ class _Cursor:
 
 
 class Salesforce:
-    """Serves a company's CRM. Access tokens live `token_life_s` seconds. Safe to use from several threads."""
+    """Serves a company's CRM. Access tokens live `token_life_s` seconds. Safe to use from several threads.
+
+    Attributes:
+        app: whose private key opens it without a refresh token.
+    """
 
     prefixes = ("/services/",)
 
     def __init__(self, company: Company, *, token_life_s: float = 7200.0) -> None:
+        self.app = App(CLIENT_ID)
         self._company = company
         self._token_life_s = token_life_s
         self._lock = threading.RLock()
@@ -192,6 +199,9 @@ class Salesforce:
             return self._error(405, "METHOD_NOT_ALLOWED", "Allowed are POST", {"Allow": "POST"})
         form = {name: values[0] for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()}
         client, secret = _client(request, form)
+        if form.get("grant_type") == GRANT_TYPE:
+            wrong = self.app.refusal(form.get("assertion", ""), request.base_url)
+            return self._issued(request, "api") if wrong is None else _refused(*wrong)
         if form.get("grant_type") != "refresh_token":
             return _refused("unsupported_grant_type", "grant type not supported")
         if client != CLIENT_ID:
@@ -200,6 +210,9 @@ class Salesforce:
             return _refused("invalid_client", "invalid client credentials")
         if form.get("refresh_token") != REFRESH_TOKEN:
             return _refused("invalid_grant", "expired access/refresh token")
+        return self._issued(request, "api refresh_token")
+
+    def _issued(self, request: Request, scope: str) -> Response:
         token = f"{_ORGANISATION[:15]}!{hashlib.sha256(f'{id(self)}.{next(self._serial)}'.encode()).hexdigest()}"
         with self._lock:
             self._tokens[token] = time.monotonic() + self._token_life_s
@@ -208,7 +221,7 @@ class Salesforce:
         content = {
             "access_token": token,
             "signature": signature,
-            "scope": "api refresh_token",
+            "scope": scope,
             "instance_url": request.base_url,
             "id": f"{request.base_url}/id/{_ORGANISATION}/005SB0000000000YAA",
             "token_type": "Bearer",
