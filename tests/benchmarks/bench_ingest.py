@@ -1,159 +1,298 @@
-"""Ingest: a million records from decoded JSON to a DuckDB snapshot, against the target and the plain way to do it."""
+"""Ingest beside dlt: the same records merged by primary key into a DuckDB file, from decoded JSON and from Arrow.
+
+Both end with one row a key and typed columns in a file. Ours checks each value against the table's contract, keeps the
+refused, derives company days, records the load, runs the data checks, and publishes a snapshot (checkpoint, fsync,
+rename). dlt infers the types, stages what it loads, merges it from there, and records the load. dlt gets what makes it
+quickest here: the strategy `upsert`, Parquet between its steps, no telemetry; from dicts it is shown as it comes, too.
+It loads fewer records from dicts, since it takes milliseconds for each. Arrow is read from one Parquet file by both.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
-import resource
+import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Final, Self
 
 import duckdb
+import polars as pl
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from sophia_kit.ingest import Contract, load_contracts
-from sophia_kit.ingest.convert import Converter
-from sophia_kit.ingest.raw import prepare_raw
-from sophia_kit.ingest.sources import Portion
-from sophia_kit.ingest.table_load import TableLoad
-from sophia_kit.warehouse import SnapshotStore
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY))
 
-RECORDS = 1_000_000
-BATCH = 10_000
-SAMPLE = 3_000
-TARGET = 250_000
-NOW = datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)
+from tests.benchmarks.memory import PeakMemory  # noqa: E402
+
+from sophia_kit.connectors import Batch, Connector, Health, Resource  # noqa: E402
+from sophia_kit.core.settings import CompanySettings, Settings  # noqa: E402
+from sophia_kit.ingest import Contract, load_contracts, run_ingest  # noqa: E402
+from sophia_kit.state import State  # noqa: E402
+from sophia_kit.warehouse import SnapshotStore  # noqa: E402
+
+RECORDS: Final = 1_000_000
+DLT_DICTS: Final = 50_000
+BATCH: Final = 10_000
+ARROW_BATCH: Final = 40_960
+NOW: Final = datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)
+TABLE: Final = "salesforce_opportunities"
+
+Records = list[dict[str, Any]]
 
 
-def page(start: int, count: int, *, later: bool = False) -> str:
-    """A page of opportunities as Salesforce would send them."""
+def opportunities(start: int, count: int, *, later: bool) -> Records:
+    """Deals as Salesforce sends them; `later`, each of them changed."""
     stamp = "2025-12-30T12:13:14.000+0000" if later else "2025-11-30T12:13:14.000+0000"
-    return json.dumps(
-        [
-            {
-                "Id": f"006{number:015d}",
-                "AccountId": f"001{number % 4000:015d}",
-                "Name": f"Opportunity {number}",
-                "StageName": ("Proposal", "Negotiation", "Closed Won", "Closed Lost")[number % 4],
-                "Type": None,
-                "Amount": (number * 7919 % 10**8) / 100,
-                "CurrencyIsoCode": "USD",
-                "Probability": float(number % 101),
-                "ForecastCategoryName": "Pipeline",
-                "CloseDate": f"2025-{number % 12 + 1:02d}-{number % 28 + 1:02d}",
-                "IsClosed": number % 4 > 1,
-                "IsWon": number % 4 == 2,
-                "OwnerId": f"005{number % 60:015d}",
-                "CreatedDate": f"2025-09-{number % 30 + 1:02d}T12:13:14.000+0000",
-                "SystemModstamp": stamp,
-                "IsDeleted": False,
-            }
-            for number in range(start, start + count)
-        ]
-    )
+    return [
+        {
+            "Id": f"006{number:015d}",
+            "AccountId": f"001{number % 4000:015d}",
+            "Name": f"Opportunity {number}",
+            "StageName": ("Proposal", "Negotiation", "Closed Won", "Closed Lost")[number % 4],
+            "Type": ("New", "Renewal")[number % 2],
+            "Amount": (number * 7919 % 10**8) / 100,
+            "CurrencyIsoCode": "USD",
+            "Probability": float(number % 101),
+            "ForecastCategoryName": "Pipeline",
+            "CloseDate": f"2025-{number % 12 + 1:02d}-{number % 28 + 1:02d}",
+            "IsClosed": number % 4 > 1,
+            "IsWon": number % 4 == 2,
+            "OwnerId": f"005{number % 60:015d}",
+            "CreatedDate": f"2025-09-{number % 30 + 1:02d}T12:13:14.000+0000",
+            "SystemModstamp": stamp,
+            "IsDeleted": False,
+        }
+        for number in range(start, start + count)
+    ]
+
+
+def typed(records: Records, contract: Contract) -> pl.DataFrame:
+    """The records as a data platform delivers them: with types."""
+    kinds = {column.field: column for column in contract.columns}
+    frame = pl.DataFrame(records)
+    columns = []
+    for name in frame.columns:
+        kind = kinds[name].kind if name in kinds else "bool"
+        if kind == "timestamp":
+            columns.append(pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S%.3f%z", time_unit="us"))
+        elif kind == "date":
+            columns.append(pl.col(name).str.to_date())
+        elif kind == "decimal":
+            columns.append(pl.col(name).cast(kinds[name].dtype))
+        else:
+            columns.append(pl.col(name))
+    return frame.select(columns)
 
 
 class Prepared:
-    """A source whose batches are decoded already, or are decoded as they are asked for."""
+    """A connector whose records lie in memory, or are decoded as they are asked for."""
 
-    name = "salesforce"
-    complete_image = False
+    provider = "salesforce"
+    resources: Mapping[str, Resource] = {"Opportunity": Resource("Opportunity", TABLE, "SystemModstamp")}
 
-    def __init__(self, pages: list[str], *, decode_first: bool) -> None:
-        self._pages = pages
-        self._decoded = [json.loads(text) for text in pages] if decode_first else None
+    def __init__(self, batches: Callable[[], Iterable[Records]], contracts: Mapping[str, Contract]) -> None:
+        self._batches = batches
+        self._fields = {contract.resource: contract.fields for contract in contracts.values()}
 
-    async def read(self, contract: Contract, cursor: str | None, *, full: bool) -> AsyncGenerator[Portion, None]:
-        batches: Iterator[list[Any]] = iter(self._decoded) if self._decoded else map(json.loads, self._pages)
-        for records in batches:
-            yield Portion(records, demo=True, cursor="x")
+    async def read(
+        self, resource: str, since: str | None, fields: Sequence[str], *, until: datetime | None = None
+    ) -> AsyncIterator[Batch]:
+        for records in self._batches() if resource == "Opportunity" else [[]]:
+            yield Batch(resource, records, "2025-12-31T00:00:00.000Z", demo=True)
+
+    async def fields(self, resource: str) -> tuple[str, ...]:
+        return self._fields[resource]
+
+    async def health(self) -> Health:
+        return Health(self.provider, "reachable", "in memory", None, 0.0, NOW)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """There is nothing to close."""
 
 
-def load(store: SnapshotStore, contract: Contract, source: Prepared) -> float:
-    """Seconds to load everything and publish the snapshot."""
-    begun = time.perf_counter()
-    with store.draft(NOW) as draft, ThreadPoolExecutor(1) as typing, ThreadPoolExecutor(1) as writing:
-        prepare_raw(draft.connection, contract, "America/Chicago")
-        work = TableLoad(
-            draft.connection,
-            contract,
-            Converter(contract, "America/Chicago"),
-            load_id="bench",
-            now=NOW,
-            typing=typing,
-            writing=writing,
-            seen_demo=lambda demo: None,
-            on_rows=lambda rows, total: None,
+def ours(folder: Path, batches: Callable[[], Iterable[Records]] | None) -> None:
+    """Load everything from the batches, or from what was delivered below the folder, and publish the snapshot."""
+    contracts = dict(load_contracts())
+    company = CompanySettings(time_zone="America/Chicago")
+    settings = Settings(root=folder, workspace="demo", frozen_at=NOW, company=company)
+    connectors: list[Connector] = []
+    landing: Path | None = None
+    if batches is None:
+        contracts[TABLE] = replace(contracts[TABLE], source="landing", resource="deals")
+        landing = folder / "landing"
+    else:
+        connectors = [Prepared(batches, contracts)]
+    with State.open(settings.state_location) as state:
+        report = run_ingest(
+            settings,
+            state,
+            SnapshotStore(settings.snapshots_dir, keep=1),
+            settings.clock(),
+            connectors=connectors,
+            landing=landing,
+            contracts=contracts,
+            full=True,
         )
-        outcome = asyncio.run(work.run(source, None, full=True))
-        assert outcome.rows_read == RECORDS
-        assert outcome.rows_quarantined == 0
-        draft.publish(demo=True, time_zone="America/Chicago", currency="USD")
-    return time.perf_counter() - begun
+    (loaded,) = (table for table in report.tables if table.table == TABLE)
+    assert (loaded.status, loaded.rows_quarantined) == ("complete", 0)
 
 
-def naive(path: Path, contract: Contract, records: list[dict[str, Any]]) -> float:
-    """Seconds to insert records row by row, as `executemany` does."""
-    begun = time.perf_counter()
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("CREATE SCHEMA raw")
-        prepare_raw(connection, contract, "America/Chicago")
-        fields = [column.field for column in contract.columns]
-        names = ", ".join(column.name for column in contract.columns)
-        marks = ", ".join("?" for _ in fields)
-        rows = [[record[field] for field in fields] for record in records]
-        connection.execute("BEGIN")
-        connection.executemany(
-            f"INSERT INTO raw.{contract.table} ({names}, is_deleted) VALUES ({marks}, false)",
-            rows,
+def rival(folder: Path, records: Records | None, *, tuned: bool) -> None:
+    """Load everything with dlt: the records, or what was delivered below the folder."""
+    import dlt
+
+    @dlt.resource(name=TABLE)
+    def delivered() -> Iterator[Any]:
+        with pq.ParquetFile(folder / "landing" / "deals" / "2025-12-31.parquet") as file:
+            yield from file.iter_batches(ARROW_BATCH)
+
+    pipeline = dlt.pipeline(
+        "bench",
+        pipelines_dir=str(folder / "work"),
+        destination=dlt.destinations.duckdb(str(folder / "dlt.duckdb")),
+        dataset_name="raw",
+    )
+    pipeline.run(
+        delivered if records is None else records,
+        table_name=TABLE,
+        primary_key="Id",
+        write_disposition={"disposition": "merge", "strategy": "upsert"} if tuned else "merge",
+        loader_file_format="parquet" if tuned else "insert_values",
+    ).raise_on_failed_jobs()
+
+
+def stored(folder: Path) -> tuple[int, int]:
+    """What the file of either holds: rows, and keys among them."""
+    rivals = folder / "dlt.duckdb"
+    file = rivals if rivals.exists() else SnapshotStore(folder / "data" / "demo" / "snapshots").current().path
+    key = "id" if file == rivals else "source_id"
+    with duckdb.connect(str(file), read_only=True) as connection:
+        ((rows, keys),) = connection.execute(f"SELECT count(*), count(DISTINCT {key}) FROM raw.{TABLE}").fetchall()
+    return rows, keys
+
+
+def deliver(folder: Path, contract: Contract, *, later: bool) -> None:
+    """The deals as one Parquet file."""
+    place = folder / "landing" / "deals"
+    place.mkdir(parents=True, exist_ok=True)
+    (folder / "landing" / "_manifest.json").write_text('{"demo": true}', encoding="utf-8")
+    first = typed(opportunities(0, BATCH, later=later), contract).to_arrow()
+    with pq.ParquetWriter(place / "2025-12-31.parquet", first.schema) as file:
+        for start in range(0, RECORDS, BATCH):
+            file.write_table(typed(opportunities(start, BATCH, later=later), contract).to_arrow())
+
+
+def batches_of(records: Records, texts: list[str]) -> Iterable[Records]:
+    """Batches as a connector gives them, from the records or from their JSON."""
+    return map(json.loads, texts) if texts else (records[at : at + BATCH] for at in range(0, len(records), BATCH))
+
+
+def measured(who: str, shape: str, folder: Path) -> Iterator[dict[str, float]]:
+    """A first load, the same records again, and all of them changed; in this process."""
+    contract = load_contracts()[TABLE]
+    count = DLT_DICTS if who != "ours" and shape == "dicts" else RECORDS
+    for round_, later in enumerate((False, False, True)):
+        if round_ != 1:
+            texts: list[str] = []
+            records: Records = []
+            if shape == "json":
+                texts = [json.dumps(opportunities(at, BATCH, later=later)) for at in range(0, count, BATCH)]
+            elif shape == "dicts":
+                records = opportunities(0, count, later=later)
+            else:
+                deliver(folder, contract, later=later)
+            # Records held for the measurement would otherwise be walked by the garbage collector again and again.
+            gc.collect()
+            gc.freeze()
+        with PeakMemory() as memory:
+            begun, cpu = time.perf_counter(), time.process_time()
+            if who != "ours":
+                rival(folder, records or None, tuned=who == "dlt")
+            else:
+                ours(folder, None if shape == "arrow" else partial(batches_of, records, texts))
+            seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        assert stored(folder) == (count, count)
+        yield {"rows": count / seconds, "cpu": count / cpu, "mb": memory.peak_mb - memory.before_mb}
+
+
+def child(who: str, shape: str) -> list[dict[str, float]]:
+    """`measured` in a process of its own, in a folder of its own."""
+    quiet = {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"}
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).resolve()), who, shape, folder],
+            cwd=folder,
+            env=os.environ | quiet | {"HOME": folder, "DLT_DATA_DIR": folder},
+            capture_output=True,
+            text=True,
+            timeout=900,
         )
-        connection.execute("COMMIT")
-    return time.perf_counter() - begun
+    if done.returncode != 0:
+        raise SystemExit(f"{who} from {shape}:\n{done.stderr}")
+    found: list[dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+LOADS: Final = ("a first load", "the same again", "every record changed")
+PAIRS: Final = (
+    ("decoded JSON", "dicts", "dlt", "dlt, tuned", 50),
+    ("decoded JSON", "dicts", "dlt-default", "dlt as it comes", 50),
+    ("Arrow", "arrow", "dlt", "dlt", 1),
+)
 
 
 def main() -> None:
     """Measure, and print one table."""
-    contract = load_contracts()["salesforce_opportunities"]
-    pages = [page(start, BATCH) for start in range(0, RECORDS, BATCH)]
-    with tempfile.TemporaryDirectory() as folder:
-        rival = SAMPLE / naive(Path(folder) / "naive.duckdb", contract, json.loads(page(0, SAMPLE)))
-        lazy = Prepared(pages, decode_first=False)
-        with_json = RECORDS / load(SnapshotStore(Path(folder) / "json"), contract, lazy)
-        again_store = SnapshotStore(Path(folder) / "json")
-        again = RECORDS / load(again_store, contract, lazy)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        changed_pages = [page(start, BATCH, later=True) for start in range(0, RECORDS, BATCH)]
-        changed = RECORDS / load(again_store, contract, Prepared(changed_pages, decode_first=False))
-        decoded = Prepared(pages, decode_first=True)
-        # A load holds a few pages at a time. The million records held here for the measurement would otherwise be
-        # walked by the garbage collector again and again.
-        gc.freeze()
-        first = RECORDS / load(SnapshotStore(Path(folder) / "decoded"), contract, decoded)
-    table = Table(
-        title=f"Ingest of {RECORDS:,} records of {len(contract.columns)} columns, Python {sys.version.split()[0]}"
-    )
-    for column in ("Work", "Ours, rows/s", "Against", "Rows/s", "Ratio"):
-        table.add_column(column, justify="left" if column in ("Work", "Against") else "right")
-    for work, ours, against, other in (
-        ("decoded JSON to a published snapshot", first, "target", float(TARGET)),
-        ("decoded JSON to a published snapshot", first, f"executemany ({SAMPLE:,} rows)", rival),
-        ("the same, decoding the JSON too", with_json, f"executemany ({SAMPLE:,} rows)", rival),
-        ("the same again: nothing changed", again, f"executemany ({SAMPLE:,} rows)", rival),
-        ("every record changed", changed, f"executemany ({SAMPLE:,} rows)", rival),
+    table = Table(title=f"Ingest of {RECORDS:,} deals of 16 fields beside dlt ({DLT_DICTS:,} of them from dicts)")
+    for column in (
+        "From",
+        "Load",
+        "Ours, rows/s",
+        "Rival",
+        "Rows/s",
+        "Ratio",
+        "By CPU",
+        "Target",
+        "Ours, MB",
+        "Rival, MB",
     ):
-        table.add_row(work, f"{ours:,.0f}", against, f"{other:,.0f}", f"{ours / other:.2f}")
-    out = Console()
+        table.add_column(column, justify="left" if column in ("From", "Load", "Rival") else "right")
+    own = {shape: child("ours", shape) for shape in ("dicts", "arrow", "json")}
+    for shown, shape, who, name, target in PAIRS:
+        for load, our, their in zip(LOADS, own[shape], child(who, shape), strict=True):
+            ratios = [f"{our[key] / their[key]:,.1f}" for key in ("rows", "cpu")]
+            speeds = [f"{our['rows']:,.0f}", name, f"{their['rows']:,.0f}", *ratios, str(target)]
+            table.add_row(shown, load, *speeds, f"{our['mb']:,.0f}", f"{their['mb']:,.0f}")
+    for load, our in zip(LOADS, own["json"], strict=True):
+        table.add_row("JSON text", load, f"{our['rows']:,.0f}", "", "", "", "", "", f"{our['mb']:,.0f}", "")
+    out = Console(width=130)
     out.print(table)
-    out.print(f"Peak memory of the loads that decode as they go: {memory:,.0f} MB (the pages' text included).")
+    out.print("By CPU: of the rows per second of processor time, where other work keeps the processors from both.")
+    out.print("MB: the most that a load took beyond the records it was given, which lie in memory for the measurement.")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:]:
+        who, shape, folder = sys.argv[1:]
+        print(json.dumps(list(measured(who, shape, Path(folder)))))
+    else:
+        main()
