@@ -13,6 +13,8 @@ from tests.wire import Reply, Request
 
 from sophia_kit.sandbox import Company
 from sophia_kit.sandbox.automations import executions_at
+from sophia_kit.sandbox.engineering import make_engineering
+from sophia_kit.sandbox.github_records import node_id
 from sophia_kit.sandbox.gong_calls import gong_id
 from sophia_kit.sandbox.notion_workspace import notion_id
 from sophia_kit.sandbox.slack_workspace import channel_id, ts_of
@@ -59,6 +61,20 @@ def _started(company: Company) -> set[str]:
     """The executions that have a time: one in the queue is read once it has started."""
     kept = executions_at(company.profile, company.moment)
     return {execution["id"] for execution in kept if execution["startedAt"] is not None}
+
+
+def _pull_requests(company: Company) -> set[str]:
+    work = make_engineering(company.profile, company.world.employees)
+    return {
+        node_id("PR", repository, item.number)
+        for repository in work.repositories
+        for item in work.items[repository.full_name]
+        if item.pull and item.opened <= company.moment
+    }
+
+
+def _spoil_pull_request(record: dict[str, Any], value: Any) -> None:
+    record |= {"title": value, "new_field": value}
 
 
 def _spoil_execution(record: dict[str, Any], value: Any) -> None:
@@ -194,6 +210,32 @@ VENDORS = (
         ),
     ),
     Vendor(
+        provider="github",
+        resource="pull_requests",
+        fields=("repository", "node_id", "number", "title", "state", "user.login", "created_at", "updated_at"),
+        key="node_id",
+        keys=_pull_requests,
+        is_page=lambda request: request.path.endswith("/pulls"),
+        records=lambda body: body,
+        spoil=_spoil_pull_request,
+        spoilt="title",
+        new="new_field",
+        refused=Reply(401, body={"message": "Bad credentials", "status": "401"}),
+        writes=(
+            ("POST", "/repos/larkfield/payments/pulls"),
+            ("PATCH", "/repos/larkfield/payments/pulls/1"),
+            ("PUT", "/repos/larkfield/payments/pulls/1/merge"),
+            ("POST", "/repos/larkfield/payments/issues"),
+            ("POST", "/repos/larkfield/payments/actions/runs/1/rerun"),
+            ("POST", "/repos/larkfield/payments/actions/workflows/1/dispatches"),
+            ("POST", "/repos/larkfield/payments/git/blobs"),
+            ("DELETE", "/repos/larkfield/payments"),
+            ("DELETE", "/app/installations/20000002"),
+            ("POST", "/graphql"),
+        ),
+        is_login=lambda request: request.path.endswith("/access_tokens"),
+    ),
+    Vendor(
         provider="n8n",
         resource="executions",
         fields=("id", "workflowId", "status", "mode", "startedAt", "stoppedAt", "changedAt"),
@@ -226,7 +268,7 @@ class Gateway:
 
     Attributes:
         upstream: the sandbox's URL.
-        url: its own, put in the place of the sandbox's wherever an answer names it.
+        url: its own, put in the place of the sandbox's wherever an answer names it, in a header or its body.
         before: given a request, the answer in the sandbox's place, or None.
         after: given a request and the sandbox's answer, the answer to give.
     """
@@ -247,7 +289,11 @@ class Gateway:
             connection.request(request.method, request.target, body=request.body, headers=headers)
             answer = connection.getresponse()
             body = answer.read().replace(self.upstream.encode(), self.url.encode())
-            kept = {name: value for name, value in answer.getheaders() if name.lower() != "content-length"}
+            kept = {
+                name: value.replace(self.upstream, self.url)
+                for name, value in answer.getheaders()
+                if name.lower() != "content-length"
+            }
             return Reply(answer.status, body=body, headers=kept)
         finally:
             connection.close()

@@ -151,6 +151,7 @@ def test_every_rule_reads_by_get_or_is_a_post_known_to_read() -> None:
     posts = {(rule.provider, rule.path) for rule in READS if rule.method != "GET"}
     assert posts == {
         ("salesforce", "/services/oauth2/token"),
+        ("github", "/app/installations/{installation}/access_tokens"),
         ("gong", "/v2/calls/extensive"),
         ("gong", "/v2/calls/transcript"),
         ("notion", "/v1/search"),

@@ -22,7 +22,14 @@ __all__ = [
     "require_select",
 ]
 
-_CLASSES = {"salesforce": "Salesforce", "slack": "Slack", "gong": "Gong", "notion": "Notion", "n8n": "N8n"}
+_CLASSES = {
+    "salesforce": "Salesforce",
+    "slack": "Slack",
+    "gong": "Gong",
+    "notion": "Notion",
+    "github": "GitHub",
+    "n8n": "N8n",
+}
 CONNECTORS: tuple[str, ...] = tuple(_CLASSES)
 """The providers, each the name of its module here."""
 

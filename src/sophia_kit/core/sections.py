@@ -100,6 +100,11 @@ class PrivacySettings(_Section):
     transcripts: bool = False
     fields: dict[str, Literal["keep", "hash", "drop"]] = {}
 
+    @property
+    def key(self) -> bytes | None:
+        """The key as bytes; None when there is none."""
+        return self.hash_key.get_secret_value().encode() if self.hash_key else None
+
 
 class SlackSettings(_Section):
     """A Slack app, by its bot token.
@@ -158,8 +163,8 @@ class GitHubSettings(_Section):
 
     base_url: str = "https://api.github.com"
     repositories: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")], ...] = ()
-    app_id: str | None = None
-    installation_id: str | None = None
+    app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = None
+    installation_id: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = None
     private_key: SecretStr | None = None
     token: SecretStr | None = None
     requests_per_second: Annotated[float, Field(gt=0)] = 10.0

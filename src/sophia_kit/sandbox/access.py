@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from sophia_kit.core.settings import (
+    GitHubSettings,
     GongSettings,
     N8nSettings,
     NotionSettings,
@@ -13,6 +14,7 @@ from sophia_kit.core.settings import (
     Settings,
     SlackSettings,
 )
+from sophia_kit.sandbox.github_app import APP_ID, INSTALLATION_ID, private_key
 
 __all__ = ["connected"]
 
@@ -41,6 +43,14 @@ def connected(settings: Settings, base_url: str) -> Settings:
                 base_url=base_url, access_key="sandbox", access_key_secret=secret, requests_per_second=_FAST
             ),
             "notion": NotionSettings(base_url=base_url, token=secret, requests_per_second=_FAST),
+            "github": GitHubSettings(
+                base_url=base_url,
+                repositories=("larkfield/payments", "larkfield/portal"),
+                app_id=APP_ID,
+                installation_id=INSTALLATION_ID,
+                private_key=SecretStr(private_key()),
+                requests_per_second=_FAST,
+            ),
             "n8n": N8nSettings(base_url=base_url, api_key=secret, requests_per_second=_FAST),
         }
     )

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sophia_kit.sandbox.company import Company
 from sophia_kit.sandbox.faults import FaultKind, Faults
+from sophia_kit.sandbox.github import GitHub
 from sophia_kit.sandbox.gong import Gong
 from sophia_kit.sandbox.n8n import N8n
 from sophia_kit.sandbox.notion import Notion
@@ -42,7 +43,7 @@ class SandboxServer:
 
     Attributes:
         company: the company as it is served now.
-        salesforce, notion: vendors, for tests that expire tokens or move pages to the trash.
+        salesforce, notion, github: vendors, for tests that expire tokens or move pages to the trash.
         requests: what was asked, oldest first.
     """
 
@@ -60,7 +61,15 @@ class SandboxServer:
         self.requests: list[LoggedRequest] = []
         self.salesforce = Salesforce(company, token_life_s=token_life_s)
         self.notion = Notion(company)
-        self.vendors: tuple[Vendor, ...] = (self.salesforce, self.notion, Slack(company), Gong(company), N8n(company))
+        self.github = GitHub(company)
+        self.vendors: tuple[Vendor, ...] = (
+            self.salesforce,
+            self.notion,
+            self.github,
+            Slack(company),
+            Gong(company),
+            N8n(company),
+        )
         self.closing = threading.Event()
         self.faults = faults or Faults()
         self.fault_counter = self.faults.start()

@@ -1,0 +1,388 @@
+"""GitHub, by its REST API: files, pull requests, issues and workflow runs of the repositories that are configured.
+
+Reference: GitHub, "REST API" version 2022-11-28: Repositories, Commits, Git trees and blobs, Pulls, Issues, Workflow
+runs; "Using pagination", "Rate limits" and "Best practices for using the REST API".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sophia_kit.connectors.api import ApiConnector, Page, Token, moment_of
+from sophia_kit.connectors.base import Batch, Resource
+from sophia_kit.connectors.github_answers import explain, following, wish
+from sophia_kit.connectors.github_login import HEADERS, Session
+from sophia_kit.connectors.github_records import SHAPES
+from sophia_kit.core.clock import Clock
+from sophia_kit.core.errors import InputError, RequestRejected, UnknownName
+from sophia_kit.core.http import Answer, HttpClient
+from sophia_kit.core.settings import Settings
+
+__all__ = ["OVERLAP", "REPULL", "GitHub", "RepositoryFile"]
+
+PROVIDER = "github"
+OVERLAP = timedelta(hours=1)
+"""How far before its cursor an incremental read begins: GitHub names no time after which a change is in every list."""
+
+REPULL = timedelta(days=65)
+"""How far back workflow runs are read again. A run can be started again for 30 days after it was created, and may then
+take 35 ("Re-running workflows and jobs", "Actions limits")."""
+
+_SEARCH_RESULTS = 1000
+_PAGE_RECORDS = 100
+_FILE_BYTES = 1_000_000
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_EVERYTHING = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryFile:
+    """A file as it stands on the default branch.
+
+    Attributes:
+        sha: of git's blob.
+        content: its bytes.
+    """
+
+    repository: str
+    path: str
+    sha: str
+    content: bytes = field(repr=False)
+
+    @property
+    def text(self) -> str | None:
+        """The content as UTF-8; None when the file is binary."""
+        if b"\0" in self.content:
+            return None
+        try:
+            return self.content.decode()
+        except UnicodeDecodeError:
+            return None
+
+
+class GitHub(ApiConnector):
+    """The connector. See `sophia_kit.connectors.base.Connector`.
+
+    Records are those of all configured repositories. Fields beside GitHub's own: `repository`, as it is configured; and
+    of a file `id` (`<repository>:<path>`), `commit.sha`, and `pushed_at` of its repository, since a tree has no time.
+    """
+
+    provider = PROVIDER
+    title = "GitHub"
+    resources = {  # noqa: RUF012 - a ClassVar of the base
+        "files": Resource("files", "github_files", "pushed_at"),
+        "pull_requests": Resource("pull_requests", "github_pull_requests", "updated_at"),
+        "issues": Resource("issues", "github_issues", "updated_at"),
+        "workflow_runs": Resource("workflow_runs", "github_workflow_runs", "created_at"),
+    }
+    required = ("repositories",)
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        super().__init__(settings, clock=clock)
+        self._session: Session | None = None
+        self._repositories = tuple(dict.fromkeys(settings.github.repositories))
+
+    @classmethod
+    def missing(cls, settings: Settings) -> tuple[str, ...]:
+        """See `ConnectorKind.missing`. A token stands for the app's three settings."""
+        given = settings.github
+        app = ("app_id", "installation_id", "private_key")
+        names = ("repositories",) if given.token is not None else ("repositories", *app)
+        return tuple(cls.variable(name) for name in names if not getattr(given, name))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        session, self._session = self._session, None
+        await super().aclose()
+        if session is not None:
+            await session.aclose()
+
+    async def read(
+        self, resource: str, since: str | None, fields: Sequence[str], *, until: datetime | None = None
+    ) -> AsyncIterator[Batch]:
+        """See `Connector.read`.
+
+        Files are read as they are now, each time. Pull requests and issues are read from `OVERLAP` before the cursor,
+        workflow runs from `REPULL` before it.
+        """
+        asked = self._resource(resource)
+        reached = self._since(since)
+        await self._connected()
+        shape = SHAPES[resource]
+        wanted = tuple(dict.fromkeys((*fields, shape.key, asked.incremental_field)))
+        absent = tuple(name for name in dict.fromkeys(fields) if name not in shape.given)
+        image: datetime | None = None
+        pages: AsyncIterator[Page]
+        if resource == "files":
+            pages = self._each(wanted, resource, lambda repository: self._files(repository, until))
+            image = _EVERYTHING if until is None else None
+        elif resource == "workflow_runs":
+            start = reached and reached - REPULL
+            lost: list[str] = []
+            pages = self._each(wanted, resource, lambda repository: self._runs(repository, start, until, lost))
+            if start is not None and until is None:
+                held = [page async for page in pages]
+                pages, image = _again(held), None if lost else start
+        else:
+            start = reached and reached - OVERLAP
+            pages = self._each(wanted, resource, lambda repository: self._changed(resource, repository, start, until))
+        async for batch in self._batches(asked, pages, absent=absent, image_since=image):
+            yield batch
+
+    async def fields(self, resource: str) -> tuple[str, ...]:
+        """See `Connector.fields`. What people write in bodies is not among them."""
+        self._resource(resource)
+        await self._connected()
+        return SHAPES[resource].fields
+
+    async def file(self, repository: str, path: str, *, at_most: int = _FILE_BYTES) -> RepositoryFile:
+        """A file as it stands on the default branch now. A symbolic link's content is the path it leads to.
+
+        Args:
+            repository: one of those configured.
+            path: from the repository's root, without a leading slash.
+            at_most: size above which it isn't fetched, in bytes; GitHub gives none over 100 MB.
+
+        Raises:
+            UnknownName: no such repository is configured, or it has no such file.
+            InputError: it is a folder, a submodule, or larger than `at_most`.
+            Unconfigured, ProviderError: as `read` does.
+        """
+        if repository not in self._repositories:
+            raise UnknownName("configured repository", repository, self._repositories)
+        tree = await self._root(repository)
+        entry: dict[str, Any] = {"type": "tree", "sha": None if tree is None else tree[1]}
+        for name in path.split("/"):
+            sha = entry["sha"] if entry["type"] == "tree" else None
+            entries = [] if sha is None else (await self._tree(repository, str(sha), recursive=False))[0]
+            named = {str(one["path"]): one for one in entries}
+            if name not in named:
+                raise UnknownName(f"file of {repository}", path, [])
+            entry = named[name]
+        size = entry.get("size")
+        if entry["type"] != "blob":
+            raise InputError(f"{path} of {repository} is no file, but a {entry['type']}.", hint="Name a file.")
+        if isinstance(size, int) and size > at_most:
+            raise InputError(
+                f"{path} of {repository} has {size:,} bytes, more than {at_most:,}.", hint="Raise at_most to read it."
+            )
+        answer = await self._get(f"/repos/{repository}/git/blobs/{entry['sha']}")
+        body = answer.body if isinstance(answer.body, dict) else {}
+        try:
+            if body["encoding"] != "base64":
+                raise ValueError
+            content = base64.b64decode("".join(body["content"].split()), validate=True)
+        except (KeyError, ValueError, AttributeError, binascii.Error):
+            raise self._malformed(f"its blob of {path} is not in base64") from None
+        if len(content) != size:
+            raise self._malformed(f"it announced {size} bytes of {path} and sent {len(content):,}")
+        return RepositoryFile(repository, path, str(entry["sha"]), content)
+
+    async def _probe(self) -> str:
+        for repository in self._repositories:
+            await self._get(f"/repos/{repository}")
+        first = self._repositories[0]
+        for what in ("pulls", "issues", "actions/runs"):
+            await self._get(f"/repos/{first}/{what}", {"per_page": "1"})
+        login = "The app is logged in" if self._session is not None else "The token is accepted"
+        count = len(self._repositories)
+        return f"{login}; {count} {'repository' if count == 1 else 'repositories'} can be read."
+
+    async def _each(
+        self, wanted: Sequence[str], resource: str, read: Callable[[str], AsyncIterator[tuple[list[Any], Answer]]]
+    ) -> AsyncIterator[Page]:
+        """The records of every repository, as they are handed on."""
+        shape = SHAPES[resource]
+        for repository in self._repositories:
+            async for records, answer in read(repository):
+                shaped = [shape.record(record, repository, wanted) for record in records]
+                yield Page(shaped, answer.demo, answer.date)
+
+    async def _changed(
+        self, resource: str, repository: str, start: datetime | None, end: datetime | None
+    ) -> AsyncGenerator[tuple[list[Any], Answer], None]:
+        """Pull requests or issues by falling time of their last change: one that changes meanwhile moves to the front,
+        where the next reading finds it, and moves no other out of sight."""
+        params = {"state": "all", "sort": "updated", "direction": "desc"}
+        if resource == "issues" and start is not None:
+            params["since"] = _stamp(start)
+        what = "pulls" if resource == "pull_requests" else "issues"
+        async with aclosing(self._listed(repository, what, params)) as pages:
+            async for sent, answer in pages:
+                times = [moment_of(record.get("updated_at")) for record in sent]
+                within = [at is None or ((start is None or at >= start) and (end is None or at < end)) for at in times]
+                dated = any(fits and at is not None for fits, at in zip(within, times, strict=True))
+                kept = [record for record, fits in zip(sent, within, strict=True) if fits and (dated or start is end)]
+                yield [r for r in kept if resource == "pull_requests" or r.get("pull_request") is None], answer
+                if start is not None and (known := [at for at in times if at is not None]) and max(known) < start:
+                    return
+
+    async def _runs(
+        self, repository: str, start: datetime | None, end: datetime | None, lost: list[str]
+    ) -> AsyncGenerator[tuple[list[Any], Answer], None]:
+        """Runs by ranges of the time they were created, each so small that GitHub shows all of it. A repository of
+        which fewer came than were announced is put on `lost`."""
+        ranges = [(start, end and end - _SECOND)]
+        while ranges:
+            low, high = ranges.pop()
+            announced, received = None, 0
+            params = {"exclude_pull_requests": "true", **_created(low, high)}
+            async with aclosing(self._listed(repository, "actions/runs", params, "workflow_runs")) as pages:
+                async for sent, answer in pages:
+                    total = answer.body.get("total_count")
+                    if not isinstance(total, int) or isinstance(total, bool):
+                        raise self._malformed("its page of workflow runs does not say how many there are")
+                    if announced is None and total > _SEARCH_RESULTS:
+                        ranges += await self._halves(repository, low, high, sent, answer)
+                        break
+                    announced = total if announced is None else max(announced, total)
+                    received += len(sent)
+                    yield sent, answer
+            if announced is not None and received < announced:
+                lost.append(repository)
+
+    async def _halves(
+        self, repository: str, low: datetime | None, high: datetime | None, sent: list[Any], answer: Answer
+    ) -> list[tuple[datetime | None, datetime | None]]:
+        """A range in two, the older one last."""
+        if low is None:
+            about = await self._get(f"/repos/{repository}")
+            low = moment_of(about.body.get("created_at")) if isinstance(about.body, dict) else None
+        times = [at for record in sent if (at := moment_of(record.get("created_at")))]
+        last = high or max([*times, *([answer.date] if answer.date else [])], default=None)
+        if low is None or last is None:
+            raise self._malformed("it does not say when its workflow runs were created")
+        if last - low < 2 * _SECOND:
+            raise self._malformed(f"it has over {_SEARCH_RESULTS:,} workflow runs of one second and shows no more")
+        middle = (low + (last - low) / 2).replace(microsecond=0)
+        return [(middle + _SECOND, high), (low, middle)]
+
+    async def _files(self, repository: str, end: datetime | None) -> AsyncIterator[tuple[list[Any], Answer]]:
+        about = await self._get(f"/repos/{repository}")
+        pushed = about.body.get("pushed_at") if isinstance(about.body, dict) else None
+        at = moment_of(pushed)
+        found = None if end is not None and at is not None and at >= end else await self._root(repository)
+        if found is None or found[1] == _EMPTY_TREE:
+            yield [], about
+            return
+        commit, root = found
+        async for folder, entries in self._walk(repository, root, ""):
+            files = [entry for entry in entries if entry["type"] != "tree"]
+            paths = [f"{folder}{entry['path']}" for entry in files]
+            yield (
+                [
+                    entry | {"id": f"{repository}:{path}", "path": path, "commit": {"sha": commit}, "pushed_at": pushed}
+                    for entry, path in zip(files, paths, strict=True)
+                ],
+                about,
+            )
+
+    async def _root(self, repository: str) -> tuple[str, str] | None:
+        """The commit that the default branch stands at, and its tree; None when nothing was ever committed."""
+        try:
+            answer = await self._get(f"/repos/{repository}/commits", {"per_page": "1"})
+        except RequestRejected as error:
+            if error.http_status == 409:
+                return None
+            raise
+        try:
+            head = answer.body[0]
+            return str(head["sha"]), str(head["commit"]["tree"]["sha"])
+        except (LookupError, TypeError):
+            raise self._malformed(f"it names no commit of {repository}") from None
+
+    async def _walk(self, repository: str, sha: str, folder: str) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
+        """A folder's path, and what is in it and below it; of a tree too large for one answer folder by folder."""
+        entries, truncated = await self._tree(repository, sha, recursive=True)
+        if not truncated:
+            yield folder, entries
+            return
+        entries, truncated = await self._tree(repository, sha, recursive=False)
+        if truncated:
+            raise self._malformed(f"it does not show all of the folder /{folder} of {repository}")
+        yield folder, entries
+        for entry in entries:
+            if entry["type"] == "tree":
+                async for below in self._walk(repository, str(entry["sha"]), f"{folder}{entry['path']}/"):
+                    yield below
+
+    async def _tree(self, repository: str, sha: str, *, recursive: bool) -> tuple[list[dict[str, Any]], bool]:
+        params = {"recursive": "1"} if recursive else None
+        answer = await self._get(f"/repos/{repository}/git/trees/{sha}", params)
+        body = answer.body if isinstance(answer.body, dict) else {}
+        entries, truncated = body.get("tree"), body.get("truncated")
+        if not isinstance(entries, list) or not isinstance(truncated, bool):
+            raise self._malformed(f"its tree of {repository} holds no list of files")
+        if not all(isinstance(one, dict) and {"path", "type", "sha"} <= one.keys() for one in entries):
+            raise self._malformed(f"its tree of {repository} holds what is no file")
+        return entries, truncated
+
+    async def _listed(
+        self, repository: str, what: str, params: Mapping[str, str], within: str | None = None
+    ) -> AsyncGenerator[tuple[list[dict[str, Any]], Answer], None]:
+        """The pages of a list, to the end. `within` names the list in an answer that is an object."""
+        guard = self._guard(f"{what} of {repository}")
+        answer = await self._get(f"/repos/{repository}/{what}", {"per_page": str(_PAGE_RECORDS), **params})
+        while True:
+            records = answer.body.get(within) if within and isinstance(answer.body, dict) else answer.body
+            if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+                raise self._malformed(f"its page of {what} of {repository} holds no list of records")
+            guard.page(str(record.get("node_id")) for record in records)
+            yield records, answer
+            link = following(answer.headers.get("link", ""))
+            if link is None:
+                return
+            guard.step(link)
+            answer = await self._get(self._path(link))
+
+    def _path(self, link: str) -> str:
+        """Where the next page is, at the configured host alone."""
+        ours, theirs = urlsplit(self._settings.github.base_url.strip()), urlsplit(link)
+        if (theirs.scheme, theirs.netloc.lower()) != (ours.scheme, ours.netloc.lower()):
+            raise self._malformed("its next page is at another host")
+        return f"{theirs.path}?{theirs.query}"
+
+    async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        return await (await self._connected()).get(path, params, headers=HEADERS)
+
+    async def _open(self) -> HttpClient:
+        given = self._settings.github
+        secret = None if given.token is None else given.token.get_secret_value()
+        if secret is None:
+            self._session = self._session or Session(given, self._settings.http, self._clock)
+        return HttpClient(
+            PROVIDER,
+            given.base_url,
+            self._settings.http,
+            requests_per_second=given.requests_per_second,
+            credentials=self._session if secret is None else Token({"Authorization": f"Bearer {secret}"}, (secret,)),
+            explain=explain,
+            wish=wish,
+            clock=self._clock,
+        )
+
+
+async def _again(pages: Iterable[Page]) -> AsyncIterator[Page]:
+    for page in pages:
+        yield page
+
+
+def _created(low: datetime | None, high: datetime | None) -> dict[str, str]:
+    """The filter by creation, both ends included."""
+    if low is None and high is None:
+        return {}
+    if low is None or high is None:
+        return {"created": f">={_stamp(low)}" if low is not None else f"<={_stamp(high or _EVERYTHING)}"}
+    return {"created": f"{_stamp(low)}..{_stamp(high)}"}
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
