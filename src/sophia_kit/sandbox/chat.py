@@ -25,12 +25,12 @@ _INCIDENT = (
 
 
 def message_rows(profile: Profile, customers: tuple[Customer, ...], employees: tuple[Employee, ...]) -> Rows:
-    """Messages. Every fourth answers the one before it in its channel."""
+    """Messages. Each week one of the channels has a thread, which most of its messages of that week answer."""
     rows = Rows("messages")
     draws = Draws(profile.seed, "messages")
     whole = profile.horizon - profile.first
     count = profile.count(profile.size.messages, 600) * whole // (profile.last - profile.first)
-    latest: dict[str, str] = {}
+    threads: dict[int, tuple[str, int]] = {}
     for index in range(count):
         day = profile.first + whole * index // count
         channel = _NAMES[draws.pick("channel", index, (24, 26, 18, 18, 14))]
@@ -43,10 +43,12 @@ def message_rows(profile: Profile, customers: tuple[Customer, ...], employees: t
                 count=2 + draws.below("count", index, 40),
             )
         key = f"msg_{index:07d}"
-        answers = draws.chance("answers", index, 250) and channel in latest
-        thread = latest[channel] if answers else key
-        latest[channel] = thread
         moment = profile.calendar.at(day, 8 * 3600 + (index * 86_400 * 7 + draws.below("second", index, 600)) % 36_000)
+        week, thread = (day - profile.first) // 7, key
+        if channel == _NAMES[week % len(_NAMES)]:
+            opener, opened = threads.setdefault(week, (key, moment))
+            if opened < moment and draws.chance("answers", index, 800):
+                thread = opener
         rows.add(key, channel, thread, author, moment, text, moment)
     outage = number(profile.stories.outage_day)
     for turn, text in enumerate(_INCIDENT):
