@@ -148,7 +148,7 @@ def test_a_deleted_record_stays_as_a_tombstone(connection: duckdb.DuckDBPyConnec
 def test_a_full_image_marks_what_it_lacks_deleted(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     load(connection, contract, [[("a", 1, 1, False), ("b", 1, 1, False), ("c", 1, 1, True)]])
     table = RawTable(connection, contract, load_id="two", loaded_at=START)
-    table.begin(track_keys=True)
+    table.begin()
     table.delivered(pl.Series("source_id", ["a"]))
     table.add(frame([("a", 1, 1, False)]))
     assert table.finish(delete_undelivered=True) == Loaded(1, 1)

@@ -127,6 +127,7 @@ class Attempts:
 
     def end(self, attempt_id: str, report: TableReport, *, cursor: str | None = None) -> None:
         """Note how a table's load ended; a failure is recorded at once, a success when it is published."""
+        assert report.status != "off"
         ended = replace(
             self._running.pop(attempt_id),
             ended_at=self._clock.now(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -32,15 +33,6 @@ _SQL: dict[Kind, str] = {
     "date": "DATE",
     "timestamp": "TIMESTAMP",
 }
-
-
-def privacy_problem(name: str, kind: Kind, privacy: Privacy) -> str | None:
-    """Why a column can't have this policy; None when it can."""
-    if privacy != "keep" and name in (KEY, MODIFIED):
-        return f"{name} can't be {'hashed' if privacy == 'hash' else 'dropped'}: rows are merged by it"
-    if privacy == "hash" and kind != "string":
-        return f"{name} is {kind}: only text can be hashed; drop it"
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +74,22 @@ class Column:
     def sql_type(self) -> str:
         """DuckDB type. Timestamps are UTC without a zone."""
         return f"DECIMAL({self.precision},{self.scale})" if self.kind == "decimal" else _SQL[self.kind]
+
+
+def privacy_problem(column: Column, privacy: Privacy, days: Sequence[tuple[str, str]]) -> str | None:
+    """Why a column can't have this policy; None when it can. `days` are the contract's."""
+    if privacy == "keep":
+        return None
+    done = "hashed" if privacy == "hash" else "dropped"
+    if column.name in (KEY, MODIFIED):
+        return f"{column.name} can't be {done}: rows are merged by it"
+    if column.name in {of for _, of in days}:
+        return f"{column.name} can't be {done}: a company day is derived from it"
+    if privacy == "hash" and column.kind != "string":
+        return f"{column.name} is {column.kind}: only text can be hashed; drop it"
+    if privacy == "hash" and column.values is not None:
+        return f"{column.name} is one of a few values: a hash of it would tell which; drop it"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,8 +137,10 @@ class _Reader:
             self._wrong(top["deleted_field"], f"deleted_field {deleted!r} is also the source of a column")
         days = self._days(top["days"], columns) if "days" in top else ()
         for column, node in zip(columns, columns_node.value, strict=True):
-            if column.privacy == "drop" and column.name in {of for _, of in days}:
-                self._wrong(node, f"{column.name} can't be dropped: a company day is derived from it")
+            if (problem := privacy_problem(column, column.privacy, days)) is not None:
+                self._wrong(node, problem)
+            if column.privacy == "drop" and column.required:
+                self._wrong(node, f"{column.name} is required, and what is dropped isn't even asked for")
         return Contract(
             table=table,
             description=self._text(top["description"], "description"),
@@ -169,10 +171,6 @@ class _Reader:
             self._wrong(entry["min"], f"min {low} is above max {high}")
         required = self._flag(entry["required"], "required") if "required" in entry else False
         privacy = cast(Privacy, self._choice(entry.get("privacy"), "privacy", _PRIVACY))
-        if (problem := privacy_problem(name, kind, privacy)) is not None:
-            self._wrong(entry["privacy"], problem)
-        if privacy == "drop" and required:
-            self._wrong(entry["privacy"], f"{name} is required, and what is dropped isn't even asked for")
         return Column(
             name=name,
             field=self._text(entry["from"], "from"),

@@ -6,14 +6,17 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from sophia_kit.ingest.contract import RESERVED, Column, Contract
+from sophia_kit.ingest.privacy import Treatment, is_private, kind_of
 from sophia_kit.ingest.values import MISSING, Parsed, limits, shown, typed, wire
 
-__all__ = ["Converted", "Converter", "Refused", "combine", "company_day_of"]
+__all__ = ["Converted", "Converter", "Refused", "combine", "company_day_of", "record_text"]
 
 # Few enough that the records of a block stay in the processor's cache while their columns are read.
 _BLOCK = 2_000
@@ -26,7 +29,7 @@ class Refused:
     Attributes:
         source_id: its key, where it has one.
         reason: everything that is wrong with it, in the order of the contract's columns.
-        record: the record as JSON with sorted keys.
+        record: the record as JSON with sorted keys, without what isn't kept of it.
     """
 
     source_id: str | None
@@ -39,9 +42,9 @@ class Converted:
     """A batch, typed.
 
     Attributes:
-        frame: the contract's columns, its company days, then fields the contract doesn't know (as text), then
-            `is_deleted`. Row order is delivery order.
-        new_columns: the unknown fields, as column names.
+        frame: the contract's columns, its company days, then fields the contract doesn't know (as text) where it keeps
+            them, then `is_deleted`. Row order is delivery order.
+        new_columns: the unknown fields, as column names; noted ones too.
         rows_read: how many records were delivered; `frame.height + len(refused)`.
     """
 
@@ -54,13 +57,17 @@ class Converted:
 class Converter:
     """Reads one table's batches. Safe to use from several threads.
 
-    `time_zone` is the company's; a company day is the calendar day of a moment there.
+    `time_zone` is the company's; a company day is the calendar day of a moment there. `treatment` is what becomes of
+    private values; reasons don't quote them, and what is dropped isn't looked at.
     """
 
-    def __init__(self, contract: Contract, time_zone: str) -> None:
+    def __init__(self, contract: Contract, time_zone: str, treatment: Treatment | None = None) -> None:
         self._contract = contract
         self._time_zone = time_zone
-        self._columns = list(contract.columns)
+        self._treatment = treatment or Treatment()
+        self._private = is_private(contract)
+        self._columns = [column for column in contract.columns if column.privacy != "drop"]
+        self._dropped = [column for column in contract.columns if column.privacy == "drop"]
         if contract.deleted_field is not None:
             self._columns.append(Column("is_deleted", contract.deleted_field, "bool"))
         self._known = set(contract.fields)
@@ -82,17 +89,16 @@ class Converter:
                 parts.append(wire(column, _values(block, column.field)))
             if max(map(len, block)) > len(columns):
                 for name in set().union(*block) - self._known:
+                    if self._contract.new_fields == "note":
+                        unknown[name] = []
+                        continue
                     texts = unknown.setdefault(name, [None] * len(objects))
                     texts[start : start + len(block)] = [_text(record.get(name)) for record in block]
         parsed = [_joined(column, parts) for column, parts in zip(columns, blocks, strict=True)]
         converted = self._assemble(columns, parsed, unknown, objects.__getitem__, len(objects))
         if len(objects) == len(records):
             return converted
-        strangers = tuple(
-            Refused(None, f"not an object: {shown(record)}", _json(record))
-            for record in records
-            if type(record) is not dict
-        )
+        strangers = tuple(self._stranger(record) for record in records if type(record) is not dict)
         return Converted(converted.frame, converted.refused + strangers, converted.new_columns, len(records))
 
     def frame(self, frame: pl.DataFrame) -> Converted:
@@ -104,8 +110,17 @@ class Converter:
             else _joined(column, [wire(column, missing)])
             for column in self._columns
         ]
-        unknown = {name: _frame_text(frame[name]) for name in frame.columns if name not in self._known}
+        keep = self._contract.new_fields == "keep"
+        strange = [name for name in frame.columns if name not in self._known]
+        unknown: dict[str, Sequence[str | None] | pl.Series] = {
+            name: _frame_text(frame[name]) if keep else [] for name in strange
+        }
         return self._assemble(self._columns, parsed, unknown, lambda row: frame.row(row, named=True), frame.height)
+
+    def _stranger(self, record: object) -> Refused:
+        if self._private:
+            return Refused(None, f"not an object: {kind_of(record)}", record_text(f"({kind_of(record)}, not kept)"))
+        return Refused(None, f"not an object: {shown(record)}", record_text(record))
 
     def _present(self, absent: Collection[str]) -> list[Column]:
         return [column for column in self._columns if column.required or column.field not in absent]
@@ -122,8 +137,12 @@ class Converter:
         for column, result in zip(columns, parsed, strict=True):
             for row, reason in (limits(column, result.series) | result.wrong).items():
                 wrong.setdefault(row, []).append(reason)
-        frame = pl.DataFrame([result.series for result in parsed])
+        stored = [self._treatment.series(column, one.series) for column, one in zip(columns, parsed, strict=True)]
+        stored += [pl.Series(column.name, [None] * height, dtype=column.dtype) for column in self._dropped]
+        frame = pl.DataFrame(stored)
         names = self._column_names(sorted(unknown))
+        if self._contract.new_fields == "note":
+            unknown = {}
         derived = [
             company_day_of(of, self._time_zone).alias(day) for day, of in self._contract.days if of in frame.columns
         ]
@@ -139,7 +158,8 @@ class Converter:
     def _refused(self, record: dict[str, Any], reasons: list[str]) -> Refused:
         key = record.get(self._contract.key_field)
         known = isinstance(key, str) and key != "" and key.isprintable()
-        return Refused(str(key) if known else None, "; ".join(reasons), _json(record))
+        kept = self._treatment.record(self._contract, record)
+        return Refused(str(key) if known else None, "; ".join(reasons), record_text(kept))
 
     def _column_names(self, fields: Iterable[str]) -> dict[str, str]:
         """A column name for each unknown field: its own, unless that is taken or can't be a name."""
@@ -199,12 +219,21 @@ def _text(value: object) -> str | None:
         return None
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
-    return _json(value)
+    return record_text(value)
 
 
 def _frame_text(series: pl.Series) -> pl.Series:
     return series if series.dtype == pl.String else pl.Series([_text(value) for value in series], dtype=pl.String())
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
+def record_text(value: object) -> str:
+    """A record as JSON with sorted keys, its values as a vendor would send them, so that it can be read again."""
+    return json.dumps(value, sort_keys=True, default=_as_sent)
+
+
+def _as_sent(value: object) -> str | float:
+    if isinstance(value, datetime):
+        return value.isoformat() if value.tzinfo else f"{value.isoformat()}Z"
+    if isinstance(value, Decimal) and Decimal(repr(float(value))) == value:
+        return float(value)
+    return str(value)

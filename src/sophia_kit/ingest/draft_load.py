@@ -1,10 +1,13 @@
-"""Fills a draft snapshot: table after table, then what the snapshot says about itself."""
+"""Fills a draft snapshot: sources beside each other, each one's tables in turn, then what it says about itself."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import (
@@ -22,11 +25,13 @@ from sophia_kit.core.settings import CompanySettings
 from sophia_kit.ingest.attempts import Attempts
 from sophia_kit.ingest.contract import Contract
 from sophia_kit.ingest.convert import Converter
-from sophia_kit.ingest.freshness import write_freshness
+from sophia_kit.ingest.freshness import Behind, write_freshness
+from sophia_kit.ingest.privacy import Treatment
 from sophia_kit.ingest.raw import prepare_raw
 from sophia_kit.ingest.report import Progress, ProgressEvent, Stage, TableReport, TableStatus
-from sophia_kit.ingest.sources import Source
-from sophia_kit.ingest.table_load import Outcome, TableLoad
+from sophia_kit.ingest.sources import Scope, Source
+from sophia_kit.ingest.stored import treat_stored
+from sophia_kit.ingest.table_load import Backlog, Outcome, TableLoad
 from sophia_kit.state import State
 from sophia_kit.warehouse import Draft
 
@@ -59,6 +64,9 @@ class DraftLoad:
         contracts: Mapping[str, Contract],
         sources: Sequence[Source],
         tell: Progress,
+        *,
+        scope: Scope,
+        treatment: Treatment,
     ) -> None:
         self._draft = draft
         self._company = company
@@ -67,19 +75,23 @@ class DraftLoad:
         self._attempts = attempts
         self._contracts = contracts
         self._tell = tell
+        self._scope = scope
+        self._treatment = treatment
         self._work = [
-            (source, contract)
-            for source in sources
-            for contract in contracts.values()
-            if contract.source == source.name
+            (source, [contract for contract in contracts.values() if source.delivers(contract)]) for source in sources
         ]
+        self._tables = sum(len(own) for _, own in self._work)
+        self._done = 0
+        self._backlog = Backlog()
         self._demo: bool | None = None
         self._held = "another source in this load does not"
         self._cursors: dict[tuple[str, str], str] = {}
         self._succeeded: dict[str, datetime] = {}
+        self._behind: dict[str, Behind] = {}
 
     def prepare(self) -> None:
-        """Settle what dead processes left, create the raw tables, and look at the snapshot that is built on.
+        """Settle what dead processes left, create the raw tables, bring what they hold under today's privacy, and look
+        at the snapshot that is built on.
 
         Raises:
             IngestError: the snapshot's time zone or a column's type is no longer that of the settings or contract.
@@ -87,12 +99,17 @@ class DraftLoad:
         connection = self._draft.connection
         parent = self._draft.parent
         self._attempts.recover(connection, parent.snapshot_id if parent else None)
+        taken_out = False
         for contract in self._contracts.values():
             prepare_raw(connection, contract, self._company.time_zone)
+            taken_out = treat_stored(connection, contract, self._treatment) or taken_out
             if parent is not None:
                 cursor = self._state.cursor(contract.source, contract.resource, parent.snapshot_id)
                 if cursor is not None:
                     self._cursors[contract.source, contract.resource] = cursor
+        if taken_out:
+            self._draft.rewrite()
+            connection = self._draft.connection
         before = connection.execute("SELECT demo, company_time_zone FROM meta.snapshot").fetchall()
         if not before:
             return
@@ -105,88 +122,127 @@ class DraftLoad:
                 hint="Set company.time_zone back, or load everything into a new workspace (SOPHIA_WORKSPACE).",
             )
 
-    async def tables(self, typing: ThreadPoolExecutor, writing: ThreadPoolExecutor, *, full: bool) -> list[TableReport]:
-        """Load every table that a source delivers. One that fails stays as it was.
+    async def tables(self, typing: ThreadPoolExecutor, writing: ThreadPoolExecutor) -> list[TableReport]:
+        """Load every table that a source delivers, in the order of sources and contracts. One that fails stays as it
+        was.
 
         Raises:
             IngestError: demo and live data would mix.
             StorageError, duckdb.Error: the draft or the state can't be written.
         """
-        reports: list[TableReport] = []
-        down: dict[str, SophiaError] = {}
-        for source, contract in self._work:
-            cursor = self._cursors.get((contract.source, contract.resource))
-            attempt = self._attempts.start(
-                contract, mode="full" if full or not cursor else "incremental", cursor=cursor
-            )
-
-            def on_rows(rows: int, total: int | None, contract: Contract = contract) -> None:
-                self._event("reading", contract, rows, total, len(reports))
-
-            on_rows(0, None)
-            reached: str | None = None
-            if source.name in down:
-                report = _failure(contract, down[source.name])
-            else:
-                load = TableLoad(
-                    self._draft.connection,
-                    contract,
-                    Converter(contract, self._company.time_zone),
-                    load_id=attempt,
-                    now=self._clock.now(),
-                    typing=typing,
-                    writing=writing,
-                    seen_demo=self._seen_demo,
-                    on_rows=on_rows,
-                )
-                try:
-                    outcome = await load.run(source, cursor, full=full)
-                except (MixedData, StorageError):
-                    raise
-                except SophiaError as error:
-                    report = _failure(contract, error)
-                    if isinstance(error, _SOURCE_IS_DOWN):
-                        down[source.name] = error
-                else:
-                    report, reached = self._judge(contract, outcome, first=full or cursor is None, cursor=cursor)
-            self._attempts.end(attempt, report, cursor=reached)
-            reports.append(report)
-            self._event(report.status, contract, report.rows_read, report.rows_read, len(reports))
+        reading = [asyncio.create_task(self._source(source, own, typing, writing)) for source, own in self._work]
+        try:
+            found = await asyncio.gather(*reading)
+        except BaseException:
+            await _ended(reading)
+            raise
+        reports = [report for of_source, _ in found for report in of_source]
         if not any(report.status == "complete" for report in reports):
-            raise _nothing_loaded(reports, list(down.values()))
+            raise _nothing_loaded(reports, [error for _, error in found if error is not None])
         return reports
+
+    async def _source(
+        self, source: Source, contracts: Sequence[Contract], typing: ThreadPoolExecutor, writing: ThreadPoolExecutor
+    ) -> tuple[list[TableReport], SophiaError | None]:
+        """One source's tables; the error that says that there is no use in asking it for more."""
+        reports: list[TableReport] = []
+        down: SophiaError | None = None
+        for contract in contracts:
+            self._event("reading", contract, 0, None)
+            why_off = source.off(contract)
+            if why_off is not None:
+                report = TableReport(contract.table, contract.source, "off", 0, 0, 0, 0, (), why_off)
+                self._behind[contract.table] = Behind(None, why_off)
+            else:
+                report, error = await self._table(source, contract, down, typing, writing)
+                down = down or (error if isinstance(error, _SOURCE_IS_DOWN) else None)
+            reports.append(report)
+            self._done += 1
+            self._event(report.status, contract, report.rows_read, report.rows_read)
+        return reports, down
+
+    async def _table(
+        self,
+        source: Source,
+        contract: Contract,
+        down: SophiaError | None,
+        typing: ThreadPoolExecutor,
+        writing: ThreadPoolExecutor,
+    ) -> tuple[TableReport, SophiaError | None]:
+        cursor = self._cursors.get((contract.source, contract.resource))
+        attempt = self._attempts.start(contract, mode=self._scope.mode(cursor), cursor=cursor)
+        reached: str | None = None
+        error = down
+        if error is None:
+            load = TableLoad(
+                self._draft.connection,
+                contract,
+                Converter(contract, self._company.time_zone, self._treatment),
+                load_id=attempt,
+                now=self._clock.now(),
+                typing=typing,
+                writing=writing,
+                backlog=self._backlog,
+                seen_demo=self._seen_demo,
+                on_rows=lambda rows, total: self._event("reading", contract, rows, total),
+            )
+            try:
+                outcome = await load.run(source, cursor, self._scope)
+            except (MixedData, StorageError):
+                raise
+            except SophiaError as failed:
+                error = failed
+            else:
+                report, reached = self._judge(contract, outcome, cursor=cursor)
+        if error is not None:
+            report = TableReport(contract.table, contract.source, "failed", 0, 0, 0, 0, (), error.message)
+            if self._scope.goes_on:
+                self._behind[contract.table] = Behind(self._clock.now(), error.message)
+        self._attempts.end(attempt, report, cursor=reached)
+        return report, error
 
     def finish(self, reports: Sequence[TableReport]) -> bool:
         """Write freshness, audit and cursors; whether the snapshot is demo data."""
         connection = self._draft.connection
-        write_freshness(connection, self._contracts.values(), self._succeeded)
+        write_freshness(connection, self._contracts.values(), self._succeeded, self._behind)
         self._attempts.copy_to(connection)
         with self._state.transaction():
             for (source, resource), value in self._cursors.items():
                 self._state.save_cursor(source, resource, self._draft.snapshot_id, value, saved_at=self._clock.now())
         return bool(self._demo)
 
-    def _judge(
-        self, contract: Contract, outcome: Outcome, *, first: bool, cursor: str | None
-    ) -> tuple[TableReport, str | None]:
+    def _judge(self, contract: Contract, outcome: Outcome, *, cursor: str | None) -> tuple[TableReport, str | None]:
         """Empty is not success: a table is fresh only when its source delivered what was due."""
         status: TableStatus = "complete"
-        note: str | None = None
-        if not outcome.delivered:
+        notes: list[str] = []
+        first = self._scope.full or cursor is None
+        if not self._scope.goes_on:
+            if outcome.rows_read == 0:
+                notes.append("nothing of that time was delivered")
+        elif not outcome.delivered:
             if cursor is None:
-                status, note = "empty", "nothing was delivered"
-            else:
-                note = "nothing new was delivered"
+                status = "empty"
+            notes.append("nothing was delivered" if cursor is None else "nothing new was delivered")
         elif first and outcome.rows_read == 0:
-            status, note = "empty", "the source answered, and had no records"
+            status = "empty"
+            notes.append("the source answered, and had no records")
         elif first and outcome.all_refused:
-            status, note = "empty", f"every record was refused, the first because {outcome.first_reason}"
+            status = "empty"
+            notes.append(f"every record was refused, the first because {outcome.first_reason}")
         elif outcome.absent:
-            note = f"the source does not have {', '.join(outcome.absent)}"
-        if status == "complete" and outcome.as_of is not None:
-            self._succeeded[contract.table] = outcome.as_of
-        if status == "complete" and outcome.cursor is not None:
-            self._cursors[contract.source, contract.resource] = outcome.cursor
+            notes.append(f"the source does not have {', '.join(outcome.absent)}")
+        new = tuple(outcome.new_columns)
+        if new and contract.new_fields == "note":
+            notes.append(f"new at the source and not stored: {', '.join(new)}")
+            new = ()
+        unhashed = [column.name for column in contract.columns if column.privacy == "hash"]
+        if unhashed and self._treatment.key is None:
+            notes.append(f"not stored, as SOPHIA_PRIVACY__HASH_KEY isn't set: {', '.join(unhashed)}")
+        if self._scope.goes_on and status == "complete":
+            if outcome.as_of is not None:
+                self._succeeded[contract.table] = outcome.as_of
+            if outcome.cursor is not None:
+                self._cursors[contract.source, contract.resource] = outcome.cursor
         report = TableReport(
             contract.table,
             contract.source,
@@ -195,8 +251,8 @@ class DraftLoad:
             outcome.rows_merged,
             outcome.rows_deleted,
             outcome.rows_quarantined,
-            tuple(outcome.new_columns),
-            note,
+            new,
+            "; ".join(notes) or None,
         )
         return report, self._cursors.get((contract.source, contract.resource))
 
@@ -206,12 +262,20 @@ class DraftLoad:
         elif self._demo != demo:
             raise MixedData(demo=demo, held=self._held)
 
-    def _event(self, stage: Stage, contract: Contract, rows: int, total: int | None, done: int) -> None:
-        self._tell(ProgressEvent(stage, contract.source, contract.table, rows, total, done, len(self._work)))
+    def _event(self, stage: Stage, contract: Contract, rows: int, total: int | None) -> None:
+        self._tell(ProgressEvent(stage, contract.source, contract.table, rows, total, self._done, self._tables))
 
 
-def _failure(contract: Contract, error: SophiaError) -> TableReport:
-    return TableReport(contract.table, contract.source, "failed", 0, 0, 0, 0, (), error.message)
+async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks and wait until they have let go of the draft, however often this one is cancelled meanwhile."""
+    for task in tasks:
+        task.cancel()
+    while not all(task.done() for task in tasks):
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
 
 
 def _nothing_loaded(reports: Sequence[TableReport], errors: Sequence[SophiaError]) -> IngestError:

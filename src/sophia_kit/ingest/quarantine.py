@@ -58,6 +58,14 @@ class Quarantine:
             self._add(refused)
             self._anything_open = True
 
+    def resolve_all(self) -> None:
+        """Begin anew: a finding that is refused again by the same reason is open again."""
+        self._connection.execute(
+            "UPDATE meta.quarantine SET resolved_at = ? WHERE table_name = ? AND resolved_at IS NULL",
+            [self._seen_at, self._contract.table],
+        )
+        self._anything_open = False
+
     def rollback(self) -> None:
         """Forget what this load found, where it was committed already."""
         self._connection.execute("DELETE FROM meta.quarantine WHERE load_id = ?", [self._load_id])

@@ -13,6 +13,7 @@ import polars as pl
 from sophia_kit.core.errors import IngestError
 from sophia_kit.ingest.contract import KEY, MODIFIED, Contract
 from sophia_kit.ingest.convert import company_day_of
+from sophia_kit.ingest.sources import Image
 from sophia_kit.ingest.sql import number
 
 __all__ = ["Loaded", "RawTable", "prepare_raw"]
@@ -73,28 +74,35 @@ class RawTable:
     Of the versions of a record the one with the latest `modified_at` stays, of equals the one that was delivered
     last. A row that would not change is not touched, so that the same load twice leaves the same rows.
 
-    `loaded_at` and `load_id` mark the rows that the load inserts or changes.
+    `loaded_at` and `load_id` mark the rows that the load inserts or changes. With `only_newer` a record replaces only
+    one that was modified before it: what is loaded was delivered earlier than what is held.
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, load_id: str, loaded_at: datetime
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        contract: Contract,
+        *,
+        load_id: str,
+        loaded_at: datetime,
+        only_newer: bool = False,
     ) -> None:
         self._connection = connection
         self._contract = contract
         self._name = f'raw."{contract.table}"'
         self._marks = [contract.source_system, loaded_at.astimezone(UTC).replace(tzinfo=None), load_id]
+        self._replaces = ">" if only_newer else ">="
         self._appending = False
         self._held: list[pl.DataFrame] = []
         self._merged = 0
         self._deleted_before = 0
+        self._keys_known = False
 
-    def begin(self, *, track_keys: bool = False) -> None:
-        """Start the load. With `track_keys`, `finish` can tell which rows were not delivered."""
+    def begin(self) -> None:
+        """Start the load."""
         self._connection.execute("BEGIN")
         self._appending = self._count() == 0
         self._deleted_before = self._count("WHERE is_deleted")
-        if track_keys:
-            self._connection.execute("CREATE OR REPLACE TEMP TABLE delivered_keys (source_id VARCHAR)")
 
     def add(self, frame: pl.DataFrame) -> None:
         """Merge a batch: columns of the contract, `is_deleted`, and text columns the contract doesn't know."""
@@ -116,14 +124,20 @@ class RawTable:
             self._held = [frame.slice(whole)]
 
     def delivered(self, keys: pl.Series) -> None:
-        """Note keys that the source still has; see `begin`."""
+        """Note keys that the source still has, for `finish` to tell which it hasn't. An empty table lacks none."""
+        if self._appending:
+            return
+        if not self._keys_known:
+            self._connection.execute("CREATE OR REPLACE TEMP TABLE delivered_keys (source_id VARCHAR)")
+            self._keys_known = True
         if len(keys):
             self._connection.register("incoming", keys.rename(KEY).to_frame())
             self._connection.execute("INSERT INTO delivered_keys SELECT source_id FROM incoming")
             self._connection.unregister("incoming")
 
-    def finish(self, *, delete_undelivered: bool = False) -> Loaded:
-        """End the load. With `delete_undelivered`, rows whose key was not delivered are marked deleted."""
+    def finish(self, *, delete_undelivered: bool = False, image: Image | None = None) -> Loaded:
+        """End the load. With `delete_undelivered`, rows whose key was not delivered are marked deleted: all of them,
+        or those of the image."""
         if self._appending:
             for frame in self._held:
                 self._put(frame, self._append)
@@ -132,12 +146,13 @@ class RawTable:
             self._connection.execute("BEGIN")
             self._drop_old_versions()
             self._merged = self._count()
-        if delete_undelivered:
+        if delete_undelivered and self._keys_known:
+            within, limits = _within(image)
             self._merged += number(
                 self._connection,
                 f"UPDATE {self._name} SET is_deleted = true, loaded_at = ?, load_id = ? "  # noqa: S608
-                "WHERE NOT is_deleted AND source_id NOT IN (SELECT source_id FROM delivered_keys)",
-                self._marks[1:],
+                f"WHERE NOT is_deleted AND source_id NOT IN (SELECT source_id FROM delivered_keys){within}",
+                [*self._marks[1:], *limits],
             )
         deleted = self._count("WHERE is_deleted") - self._deleted_before
         self._connection.execute("COMMIT")
@@ -179,7 +194,8 @@ class RawTable:
             f"MERGE INTO {self._name} AS held "  # noqa: S608
             "USING (SELECT *, ? AS source_system, ? AS loaded_at, ? AS load_id FROM incoming) AS new "
             "ON held.source_id = new.source_id "
-            f"WHEN MATCHED AND new.modified_at >= held.modified_at AND ({changed}) THEN UPDATE SET {update} "
+            f"WHEN MATCHED AND new.modified_at {self._replaces} held.modified_at AND ({changed}) "
+            f"THEN UPDATE SET {update} "
             f"WHEN NOT MATCHED THEN INSERT ({_list(every)}) VALUES ({values})",
             self._marks,
         )
@@ -194,6 +210,17 @@ class RawTable:
 
     def _count(self, where: str = "") -> int:
         return number(self._connection, f"SELECT count(*) FROM {self._name} {where}")  # noqa: S608
+
+
+def _within(image: Image | None) -> tuple[str, list[datetime]]:
+    """The condition that a row is in the image, and its parameters."""
+    if image is None:
+        return "", []
+    condition, limits = f' AND "{image.column}" >= ?', [image.span.start]
+    if image.span.end is not None:
+        condition += f' AND "{image.column}" < ?'
+        limits.append(image.span.end)
+    return condition, [moment.astimezone(UTC).replace(tzinfo=None) for moment in limits]
 
 
 def _latest_versions(frame: pl.DataFrame) -> pl.DataFrame:

@@ -11,8 +11,8 @@ from sophia_kit.warehouse.checks import CheckResult
 
 __all__ = ["IngestReport", "Progress", "ProgressEvent", "Stage", "TableReport", "TableStatus"]
 
-TableStatus = Literal["complete", "empty", "failed"]
-Stage = Literal["reading", "complete", "empty", "failed", "checking", "publishing", "published"]
+TableStatus = Literal["complete", "empty", "failed", "off"]
+Stage = Literal["reading", "complete", "empty", "failed", "off", "checking", "publishing", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,10 @@ class TableReport:
     """What became of one table.
 
     Attributes:
-        status: `complete`; `empty` when a source had nothing to give where something was due; `failed`.
+        status: `complete`; `empty` when a source had nothing to give where something was due; `failed`; `off` when
+            the settings don't ask for it.
         rows_merged: rows inserted or changed. rows_deleted: rows newly marked deleted.
-        new_columns: columns the contract doesn't know, added as text.
+        new_columns: columns the contract doesn't know, added as text. Those that it has noted only are in `note`.
         note: why it failed or is empty, or what else should be known; None when there is nothing to say.
     """
 
@@ -82,7 +83,7 @@ class IngestReport:
     @property
     def complete(self) -> bool:
         """Whether every table that a source should have delivered was loaded."""
-        return all(table.status == "complete" for table in self.tables)
+        return all(table.status in ("complete", "off") for table in self.tables)
 
     @property
     def failed(self) -> tuple[TableReport, ...]:

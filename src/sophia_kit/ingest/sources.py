@@ -13,12 +13,59 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from sophia_kit.connectors import Connector
+from sophia_kit.connectors.api import moment_text
+from sophia_kit.core.errors import IngestError
+from sophia_kit.core.settings import PrivacySettings
 from sophia_kit.ingest.contract import Contract
 from sophia_kit.ingest.convert import Converted, Converter
 from sophia_kit.ingest.cursors import VendorCursor, cursor_of
 from sophia_kit.ingest.landing import Delivery, Landing, new_deliveries
 
-__all__ = ["ConnectorSource", "LandingSource", "Portion", "Source"]
+__all__ = ["ConnectorSource", "Image", "LandingSource", "Portion", "Scope", "Source", "Span"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start` on, up to and not including `end`; without an end up to now."""
+
+    start: datetime
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How much a load reads.
+
+    Attributes:
+        full: everything again; otherwise what is new.
+        span: this range again, and nothing else: it moves no cursor and makes no table fresh.
+        replay: no source at all, but what lies in quarantine; moves and freshens nothing either.
+    """
+
+    full: bool = False
+    span: Span | None = None
+    replay: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next load goes on where this one ended."""
+        return self.span is None and not self.replay
+
+    def mode(self, cursor: str | None) -> str:
+        """As the load audit says it, for a table that was read up to `cursor`."""
+        if self.replay:
+            return "replay"
+        if self.span is not None:
+            return "backfill"
+        return "full" if self.full or not cursor else "incremental"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a reading shows all of: the rows whose `column` lies in the span. One that it lacks was deleted."""
+
+    column: str
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +78,7 @@ class Portion:
         cursor: how far the table is read once this portion is loaded; None when it doesn't say.
         as_of: the moment up to which the source knew what it delivered; None for the moment of reading.
         total: rows expected of the whole table; None when the source doesn't say.
+        image: which rows the whole reading shows all of, where the source says it of some only.
     """
 
     content: Sequence[object] | pl.DataFrame = field(repr=False)
@@ -39,6 +87,7 @@ class Portion:
     absent: tuple[str, ...] = ()
     as_of: datetime | None = None
     total: int | None = None
+    image: Image | None = None
 
     def convert(self, converter: Converter) -> Converted:
         """The portion, typed."""
@@ -51,15 +100,24 @@ class Source(Protocol):
     """Something that delivers tables.
 
     Attributes:
-        name: as the contracts say it.
+        name: for people.
         complete_image: whether a full reading shows every record there is, so that one it lacks was deleted.
     """
 
     name: str
     complete_image: bool
 
-    def read(self, contract: Contract, cursor: str | None, *, full: bool) -> AsyncGenerator[Portion, None]:
-        """The table's records that are new since `cursor`, or all. No portion at all: nothing was delivered."""
+    def delivers(self, contract: Contract) -> bool:
+        """Whether it is the one that has the table."""
+        ...
+
+    def off(self, contract: Contract) -> str | None:
+        """Why the table isn't read here, as the settings want it; None when it is."""
+        ...
+
+    def read(self, contract: Contract, cursor: str | None, scope: Scope) -> AsyncGenerator[Portion, None]:
+        """The table's records that are new since `cursor`, all, or those of a span. No portion at all: nothing was
+        delivered."""
         ...
 
 
@@ -72,21 +130,52 @@ class ConnectorSource:
 
     complete_image = True
 
-    def __init__(self, connector: Connector) -> None:
+    def __init__(self, connector: Connector, privacy: PrivacySettings) -> None:
         self.name = connector.provider
         self._connector = connector
+        self._privacy = privacy
 
-    async def read(self, contract: Contract, cursor: str | None, *, full: bool) -> AsyncGenerator[Portion, None]:
-        """See `Source.read`."""
+    def delivers(self, contract: Contract) -> bool:
+        """See `Source.delivers`."""
+        return contract.source == self.name
+
+    def off(self, contract: Contract) -> str | None:
+        """See `Source.off`."""
+        resource = self._connector.resources.get(contract.resource)
+        if resource is None or resource.opt_in is None or getattr(self._privacy, resource.opt_in):
+            return None
+        return f"it is read only where SOPHIA_PRIVACY__{resource.opt_in.upper()} is true"
+
+    async def read(self, contract: Contract, cursor: str | None, scope: Scope) -> AsyncGenerator[Portion, None]:
+        """See `Source.read`.
+
+        Raises:
+            IngestError: the contract has no time by which the rows that the vendor lacks could be told.
+        """
         reached = VendorCursor.parse(cursor)
         present = await self._connector.fields(contract.resource)
         first = present if reached is None else reached.fields
         gained = [name for name in present if name not in first and name not in contract.fields]
-        since = None if full or reached is None else reached.at
-        async for batch in self._connector.read(contract.resource, since, (*contract.fields, *gained)):
+        since = None if scope.full or reached is None else reached.at
+        until = None
+        if scope.span is not None:
+            since, until = moment_text(scope.span.start), scope.span.end
+        fields = (*contract.asked, *gained)
+        async for batch in self._connector.read(contract.resource, since, fields, until=until):
             at = batch.cursor_high
-            cursor = None if at is None else VendorCursor(at, first).text()
-            yield Portion(batch.records, batch.demo, cursor, batch.absent_fields)
+            cursor = None if at is None or not scope.goes_on else VendorCursor(at, first).text()
+            image = None if batch.image_since is None else self._image(contract, Span(batch.image_since, until))
+            yield Portion(batch.records, batch.demo, cursor, batch.absent_fields, image=image)
+
+    def _image(self, contract: Contract, span: Span) -> Image:
+        field = self._connector.resources[contract.resource].incremental_field
+        for column in contract.columns:
+            if column.field == field and column.kind == "timestamp" and column.privacy == "keep":
+                return Image(column.name, span)
+        raise IngestError(
+            f"{contract.table} has no column of the time {field}, so what {self.name} deleted can't be told.",
+            hint=f"Give its contract a column of type timestamp from {field}, and keep it.",
+        )
 
 
 class LandingSource:
@@ -99,20 +188,37 @@ class LandingSource:
         self._landing = landing
         self._zone = ZoneInfo(time_zone)
 
-    async def read(self, contract: Contract, cursor: str | None, *, full: bool) -> AsyncGenerator[Portion, None]:
-        """See `Source.read`."""
+    def delivers(self, contract: Contract) -> bool:
+        """See `Source.delivers`."""
+        return contract.source == self.name
+
+    def off(self, contract: Contract) -> str | None:
+        """Never: see `Source.off`."""
+        return None
+
+    async def read(self, contract: Contract, cursor: str | None, scope: Scope) -> AsyncGenerator[Portion, None]:
+        """See `Source.read`. Of a span those deliveries that are named after one of its days."""
         known: Mapping[str, Any] = json.loads(cursor) if cursor else {}
         present = await asyncio.to_thread(self._landing.deliveries, contract, known)
-        due = present if full else new_deliveries(present, known)
+        if scope.span is not None:
+            due = [delivery for delivery in present if self._within(delivery, scope.span)]
+        else:
+            due = present if scope.full else new_deliveries(present, known)
         if not due:
             return
         total = sum(await asyncio.to_thread(lambda: [delivery.rows() for delivery in due]))
-        reached = cursor_of(present)
+        reached = cursor_of(present) if scope.goes_on else None
         for delivery in due:
             frames = delivery.batches()
             while (frame := await asyncio.to_thread(_following, frames)) is not None:
                 yield Portion(frame, self._landing.demo, reached, as_of=self._end_of(delivery), total=total)
         yield Portion([], self._landing.demo, reached, as_of=self._end_of(due[-1]), total=total)
+
+    def _within(self, delivery: Delivery, span: Span) -> bool:
+        if delivery.day is None:
+            return False
+        begins = datetime.combine(delivery.day, time(), tzinfo=self._zone)
+        return span.start <= begins and (span.end is None or begins < span.end)
 
     def _end_of(self, delivery: Delivery) -> datetime | None:
         if delivery.day is None:

@@ -16,11 +16,31 @@ from sophia_kit.ingest.contract import KEY, Contract
 from sophia_kit.ingest.convert import Converted, Converter, Refused, combine
 from sophia_kit.ingest.quarantine import Quarantine
 from sophia_kit.ingest.raw import Loaded, RawTable
-from sophia_kit.ingest.sources import Portion, Source
+from sophia_kit.ingest.sources import Image, Portion, Scope, Source
 
-__all__ = ["Outcome", "TableLoad"]
+__all__ = ["Backlog", "Outcome", "TableLoad"]
 
 _WRITE_ROWS = 122_880
+_BACKLOG_ROWS = 3 * _WRITE_ROWS
+
+
+class Backlog:
+    """The rows of all tables that are typed and not written yet. It bounds what sources side by side hold in memory.
+
+    Used by one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def add(self, rows: int) -> None:
+        """So many more wait, or fewer."""
+        self._rows += rows
+
+    @property
+    def full(self) -> bool:
+        """Whether everybody should write what they have."""
+        return self._rows >= _BACKLOG_ROWS
 
 
 @dataclass(slots=True)
@@ -32,6 +52,7 @@ class Outcome:
         as_of: up to when the source knew what it delivered; None when it delivered nothing.
         first_reason: why the first refused record was refused.
         demo: whether what was delivered is demo data; None when nothing was.
+        image: which rows the reading shows all of, where the source says so.
     """
 
     rows_read: int = 0
@@ -45,6 +66,7 @@ class Outcome:
     as_of: datetime | None = None
     first_reason: str | None = None
     demo: bool | None = None
+    image: Image | None = None
 
     @property
     def all_refused(self) -> bool:
@@ -52,10 +74,11 @@ class Outcome:
 
 
 class TableLoad:
-    """One load of one table into a draft.
+    """One load of one table into a draft, beside those of other tables.
 
     Args:
-        typing, writing: single-thread executors; everything that touches `connection` runs in `writing`.
+        connection: on the draft; the table's own transaction is on a cursor of it.
+        typing, writing: single-thread executors; everything that touches the draft runs in `writing`.
         seen_demo: called with each portion's demo flag; raises to stop the load.
     """
 
@@ -69,23 +92,25 @@ class TableLoad:
         now: datetime,
         typing: ThreadPoolExecutor,
         writing: ThreadPoolExecutor,
+        backlog: Backlog,
         seen_demo: Callable[[bool], None],
         on_rows: Callable[[int, int | None], None],
     ) -> None:
-        self._connection = connection
+        self._connection = connection.cursor()
         self._contract = contract
         self._converter = converter
         self._load_id = load_id
         self._now = now
         self._typing = typing
         self._writing = writing
+        self._backlog = backlog
         self._seen_demo = seen_demo
         self._on_rows = on_rows
-        self._raw = RawTable(connection, contract, load_id=load_id, loaded_at=now)
+        self._raw: RawTable | None = None
         self._quarantine: Quarantine | None = None
         self._track_keys = False
 
-    async def run(self, source: Source, cursor: str | None, *, full: bool) -> Outcome:
+    async def run(self, source: Source, cursor: str | None, scope: Scope) -> Outcome:
         """Load what `source` has; on any error the table is left as it was.
 
         Raises:
@@ -93,23 +118,24 @@ class TableLoad:
             duckdb.Error: the draft can't be written.
         """
         loop = asyncio.get_running_loop()
-        whole = full or cursor is None
+        whole = scope.goes_on and (scope.full or cursor is None)
         self._track_keys = whole and source.complete_image
         outcome = Outcome()
         pending: list[Converted] = []
         write: asyncio.Future[None] | None = None
         try:
-            await loop.run_in_executor(self._writing, self._begin)
-            async with aclosing(_ahead(source.read(self._contract, cursor, full=full))) as portions:
+            await loop.run_in_executor(self._writing, self._begin, scope)
+            async with aclosing(_ahead(source.read(self._contract, cursor, scope))) as portions:
                 async for portion in portions:
                     self._seen_demo(portion.demo)
                     converted = await loop.run_in_executor(self._typing, portion.convert, self._converter)
                     self._note(outcome, portion, converted)
                     pending.append(converted)
-                    if sum(part.rows_read for part in pending) >= _WRITE_ROWS:
+                    self._backlog.add(converted.rows_read)
+                    if self._backlog.full or _rows(pending) >= _WRITE_ROWS:
                         if write is not None:
                             await write
-                        write, pending = loop.run_in_executor(self._writing, self._write, pending), []
+                        write, pending = self._start_write(pending), []
             if write is not None:
                 await write
             loaded = await loop.run_in_executor(self._writing, self._finish, pending, outcome)
@@ -119,8 +145,17 @@ class TableLoad:
                 await _unstoppable(write)
             await _unstoppable(loop.run_in_executor(self._writing, self._rollback))
             raise
+        finally:
+            self._backlog.add(-_rows(pending))
+            self._connection.close()
         outcome.rows_merged, outcome.rows_deleted = loaded.rows_merged, loaded.rows_deleted
         return outcome
+
+    def _start_write(self, parts: list[Converted]) -> asyncio.Future[None]:
+        rows = _rows(parts)
+        write = asyncio.get_running_loop().run_in_executor(self._writing, self._write, parts)
+        write.add_done_callback(lambda _: self._backlog.add(-rows))
+        return write
 
     def _note(self, outcome: Outcome, portion: Portion, converted: Converted) -> None:
         outcome.delivered = True
@@ -129,6 +164,8 @@ class TableLoad:
         outcome.rows_quarantined += len(converted.refused)
         outcome.new_columns |= dict.fromkeys(converted.new_columns)
         outcome.absent = portion.absent
+        outcome.image = portion.image or outcome.image
+        self._track_keys = self._track_keys or portion.image is not None
         outcome.cursor = portion.cursor or outcome.cursor
         moment = self._now if portion.as_of is None else min(self._now, portion.as_of)
         outcome.as_of = moment if outcome.as_of is None else max(outcome.as_of, moment)
@@ -136,15 +173,20 @@ class TableLoad:
             outcome.first_reason = converted.refused[0].reason
         self._on_rows(outcome.rows_read, portion.total)
 
-    def _begin(self) -> None:
-        self._raw.begin(track_keys=self._track_keys)
-        self._quarantine = Quarantine(self._connection, self._contract, load_id=self._load_id, seen_at=self._now)
+    def _begin(self, scope: Scope) -> None:
+        contract, now = self._contract, self._now
+        self._raw = RawTable(self._connection, contract, load_id=self._load_id, loaded_at=now, only_newer=scope.replay)
+        self._raw.begin()
+        self._quarantine = Quarantine(self._connection, contract, load_id=self._load_id, seen_at=now)
+        if scope.replay:
+            self._quarantine.resolve_all()
 
     def _write(self, parts: list[Converted]) -> None:
         if not parts:
             return
         batch = combine(parts)
         assert self._quarantine is not None
+        assert self._raw is not None
         self._quarantine.settle(batch.frame, batch.refused)
         if self._track_keys:
             self._raw.delivered(_keys(batch.frame, batch.refused))
@@ -152,14 +194,20 @@ class TableLoad:
 
     def _finish(self, parts: list[Converted], outcome: Outcome) -> Loaded:
         self._write(parts)
+        assert self._raw is not None
         something = outcome.rows_read > outcome.rows_quarantined
-        return self._raw.finish(delete_undelivered=self._track_keys and something)
+        return self._raw.finish(delete_undelivered=self._track_keys and something, image=outcome.image)
 
     def _rollback(self) -> None:
         with suppress(duckdb.Error):
-            self._raw.rollback()
+            if self._raw is not None:
+                self._raw.rollback()
             if self._quarantine is not None:
                 self._quarantine.rollback()
+
+
+def _rows(parts: list[Converted]) -> int:
+    return sum(part.rows_read for part in parts)
 
 
 def _keys(frame: pl.DataFrame, refused: tuple[Refused, ...]) -> pl.Series:

@@ -97,12 +97,12 @@ def limits(column: Column, series: pl.Series) -> dict[int, str]:
         outside = (series < limit) if low else (series > limit)
         if outside.any():
             side = "below the minimum" if low else "above the maximum"
-            found |= {row: f"{column.name} {series[row]} is {side} {limit}" for row in _rows(outside)}
+            found |= {row: f"{column.name} {_told(column, series[row])} is {side} {limit}" for row in _rows(outside)}
     if column.values is not None:
         other = ~series.is_in(list(column.values))
         if other.any():
             allowed = ", ".join(column.values)
-            found |= {row: f"{column.name} {shown(series[row])} is none of {allowed}" for row in _rows(other)}
+            found |= {row: f"{column.name} {_told(column, series[row])} is none of {allowed}" for row in _rows(other)}
     return found
 
 
@@ -118,7 +118,16 @@ def _rows(mask: pl.Series) -> list[int]:
 
 
 def _not_of_type(column: Column, value: object) -> str:
-    return f"{column.name} is not {column.type_name}: {shown(value)}"
+    return f"{column.name} is not {column.type_name}: {_told(column, value)}"
+
+
+def _told(column: Column, value: object) -> str:
+    """A value as a reason says it: not of a column that isn't kept, and not what is nested, which may hold anything."""
+    if column.privacy != "keep":
+        return "(not kept)"
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    return str(value) if isinstance(value, Decimal) else shown(value)
 
 
 # A column as a whole. None when it has to be read value by value.
@@ -181,7 +190,9 @@ def _float_decimals(column: Column, floats: pl.Series) -> pl.Series:
     # number and the unit stands for exactly that decimal. The divisor is a column because Polars multiplies by the
     # reciprocal of a scalar, which is not exact.
     divisor = pl.repeat(unit, len(floats), dtype=pl.Float64(), eager=True)
-    exact = (scaled.abs() <= _EXACT) & (scaled / divisor == floats)
+    # Polars ends the cast of a float just past the precision with an error, strict or not.
+    fits = scaled.abs() < 10**column.precision
+    exact = fits & (scaled.abs() <= _EXACT) & (scaled / divisor == floats)
     return _null_where(~exact, floats).cast(column.dtype, strict=False)
 
 
@@ -225,13 +236,13 @@ def _one(column: Column, value: Any) -> Any:
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise _WrongValue(f"{column.name} is not valid text: {shown(value)}") from None
+                raise _WrongValue(f"{column.name} is not valid text: {_told(column, value)}") from None
             return value
         case "bool" if kind is bool:
             return value
         case "int" if kind in (int, float, Decimal) and _finite(value):
             if abs(value) >= (_SAFE_INT if kind is float else 2**63):
-                raise _WrongValue(f"{column.name} is too large: {shown(value)}")
+                raise _WrongValue(f"{column.name} is too large: {_told(column, value)}")
             if value == int(value):
                 return int(value)
         case "decimal" if kind in (int, float, Decimal):
@@ -247,12 +258,14 @@ def _exact(column: Column, value: int | float | Decimal) -> Decimal:
     if not _finite(value):
         raise _WrongValue
     if abs(value) >= 10**column.precision:
-        raise _WrongValue(f"{column.name} doesn't fit {column.type_name}: {shown(value)}")
+        raise _WrongValue(f"{column.name} doesn't fit {column.type_name}: {_told(column, value)}")
     if isinstance(value, float):
         if abs(value) * 10**column.scale > _EXACT:
-            raise _WrongValue(f"{column.name} has more than 15 digits, which a JSON number can't carry: {value!r}")
+            raise _WrongValue(
+                f"{column.name} has more than 15 digits, which a JSON number can't carry: {_told(column, value)}"
+            )
         value = Decimal(repr(value))
     number = _EXACTLY.quantize(Decimal(value), Decimal(1).scaleb(-column.scale))
     if len(number.as_tuple().digits) > column.precision:
-        raise _WrongValue(f"{column.name} doesn't fit {column.type_name}: {shown(value)}")
+        raise _WrongValue(f"{column.name} doesn't fit {column.type_name}: {_told(column, value)}")
     return number

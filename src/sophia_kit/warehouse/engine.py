@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -55,13 +55,36 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class TableFreshness:
-    """How recent a raw table is. `last_success_at` is None when no source ever delivered it; UTC."""
+    """How recent a raw table is. Times are UTC.
+
+    Attributes:
+        last_success_at: None when no source ever delivered it.
+        failed_at: when its last load failed; None when that went well, or it wasn't tried.
+        reason: why it isn't up to date, where the loader noted it.
+    """
 
     table_name: str
     source_system: str
     last_success_at: datetime | None
     freshness_hours: float
     row_count: int
+    failed_at: datetime | None = None
+    reason: str | None = None
+
+    def status(self, now: datetime) -> Literal["fresh", "stale", "unknown"]:
+        """`unknown` when it was never loaded; `stale` when its last load failed, or is longer ago than permitted."""
+        if self.last_success_at is None:
+            return "unknown"
+        late = now - self.last_success_at > timedelta(hours=self.freshness_hours)
+        return "stale" if late or self.failed_at is not None else "fresh"
+
+    def because(self, now: datetime) -> str | None:
+        """Why it isn't fresh, for people; None when it is."""
+        if self.last_success_at is None:
+            return "never loaded" if self.reason is None else f"never loaded: {self.reason}"
+        if self.failed_at is not None:
+            return f"the load of {self.failed_at:%Y-%m-%d %H:%M} UTC failed: {self.reason}"
+        return None if self.status(now) == "fresh" else f"older than {self.freshness_hours:g} h"
 
 
 class Engine(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import duckdb
 
 __all__ = ["create_layout", "create_missing"]
@@ -29,6 +31,9 @@ CREATE TABLE IF NOT EXISTS meta.freshness (
     freshness_hours DOUBLE NOT NULL, row_count BIGINT NOT NULL
 );
 """
+_BEHIND = """
+CREATE TABLE IF NOT EXISTS meta.behind (table_name VARCHAR NOT NULL, failed_at TIMESTAMP, reason VARCHAR NOT NULL);
+"""
 _CHECK_RESULTS = """
 CREATE TABLE IF NOT EXISTS meta.check_results (
     check_id VARCHAR NOT NULL, view VARCHAR NOT NULL, kind VARCHAR NOT NULL, severity VARCHAR NOT NULL,
@@ -38,11 +43,17 @@ CREATE TABLE IF NOT EXISTS meta.check_results (
 """
 
 
+# What versions added since the first.
+_ADDED = {"check_results": _CHECK_RESULTS, "behind": _BEHIND}
+
+
 def create_layout(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the schemas `raw` and `meta` and the tables of `meta` where they are missing."""
-    connection.execute(_LAYOUT + _CHECK_RESULTS)
+    connection.execute(_LAYOUT + "".join(_ADDED.values()))
 
 
-def create_missing(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create, empty, in the in-memory schema `meta` what a snapshot of an earlier version doesn't hold."""
-    connection.execute(_CHECK_RESULTS)
+def create_missing(connection: duckdb.DuckDBPyConnection, held: Collection[str]) -> None:
+    """Create, empty, in the in-memory schema `meta` what a snapshot of an earlier version lacks: it has `held`."""
+    for table, ddl in _ADDED.items():
+        if table not in held:
+            connection.execute(ddl)

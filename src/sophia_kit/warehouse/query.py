@@ -170,11 +170,12 @@ class Warehouse:
     def freshness(self) -> dict[str, TableFreshness]:
         """When each raw table was last loaded completely, by table name."""
         frame = self.query(
-            "SELECT table_name, source_system, last_success_at, freshness_hours, row_count FROM meta.freshness"
+            "SELECT table_name, source_system, last_success_at, freshness_hours, row_count, failed_at, reason "
+            "FROM meta.freshness LEFT JOIN meta.behind USING (table_name)"
         ).frame
         return {
-            name: TableFreshness(name, system, None if at is None else at.replace(tzinfo=UTC), hours, rows)
-            for name, system, at, hours, rows in frame.iter_rows()
+            name: TableFreshness(name, system, _utc(at), hours, rows, _utc(failed), reason)
+            for name, system, at, hours, rows, failed, reason in frame.iter_rows()
         }
 
     def rows_digest(self) -> str:
@@ -230,6 +231,10 @@ class Warehouse:
                 self._running.discard(cursor)
 
 
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
 def _fetch(cursor: duckdb.DuckDBPyConnection, sql: str, params: Params, limit: int) -> pl.DataFrame:
     import polars as pl
     import pyarrow as pa
@@ -255,7 +260,6 @@ def _define_views(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE SCHEMA raw; CREATE SCHEMA meta")
     for schema, table in names:
         connection.execute(f'CREATE VIEW {schema}."{table}" AS FROM {CATALOG}.{schema}."{table}"')
-    if ("meta", "check_results") not in names:
-        create_missing(connection)
+    create_missing(connection, {table for schema, table in names if schema == "meta"})
     for name, sql in models().items():
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')

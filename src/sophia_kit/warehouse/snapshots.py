@@ -193,22 +193,38 @@ class Draft:
         self._store = store
         self._path = path
         self._open = True
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_limit_mb}MB",
+            "threads": threads,
+            "temp_directory": str(path.with_suffix(".tmp")),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "preserve_insertion_order": False,
+        }
         try:
-            self.connection = duckdb.connect(
-                str(path),
-                config={
-                    "memory_limit": f"{memory_limit_mb}MB",
-                    "threads": threads,
-                    "temp_directory": str(path.with_suffix(".tmp")),
-                    "autoinstall_known_extensions": False,
-                    "autoload_known_extensions": False,
-                    "preserve_insertion_order": False,
-                },
-            )
+            self.connection = duckdb.connect(str(path), config=self._config)
             create_layout(self.connection)
         except duckdb.Error as error:
             self._remove()
             raise _draft_error(path, error) from error
+
+    def rewrite(self) -> None:
+        """Write the rows into a new file: the old one's free blocks may still hold what was changed or deleted.
+
+        `connection` is another one afterwards.
+        """
+        fresh = self._path.with_suffix(".rewritten")
+        target = str(fresh).replace("'", "''")
+        try:
+            self.connection.execute(f"ATTACH '{target}' AS rewritten")
+            self.connection.execute(f'COPY FROM DATABASE "{self._path.stem}" TO rewritten')
+            self.connection.execute("DETACH rewritten")
+            self.connection.close()
+            with storage_errors(self._path):
+                fresh.replace(self._path)
+            self.connection = duckdb.connect(str(self._path), config=self._config)
+        except duckdb.Error as error:
+            raise _draft_error(self._path, error) from error
 
     def describe(self, *, demo: bool, time_zone: str, currency: str) -> None:
         """Write what the snapshot says of itself, which some canonical views read."""
@@ -260,7 +276,7 @@ class Draft:
 
     def _remove(self) -> None:
         self._open = False
-        for left in (self._path, self._path.with_name(self._path.name + ".wal")):
+        for left in (self._path, self._path.with_name(self._path.name + ".wal"), self._path.with_suffix(".rewritten")):
             left.unlink(missing_ok=True)
         shutil.rmtree(self._path.with_suffix(".tmp"), ignore_errors=True)
 
