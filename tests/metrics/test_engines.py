@@ -175,8 +175,8 @@ ROW_NAMES = (
     ("payments", "source_id"),
     ("salesforce_accounts", "source_id"),
     ("salesforce_contacts", "email"),
-    ("call_turns", "text"),
-    ("messages", "text"),
+    ("gong_call_turns", "text"),
+    ("slack_messages", "text"),
     ("employees", "source_id"),
 )
 

@@ -106,6 +106,8 @@ _FAULTY: dict[str, tuple[tuple[str, str, Any], ...]] = {
     "surveys": (("out_of_range", "score", 14), ("unknown_value", "kind", "mood")),
     "ledger_entries": (("unknown_value", "account_class", "misc"), ("missing", "amount", None)),
     "usage_daily": (("negative", "sessions", -3), ("missing_key", "source_id", None)),
+    "messages": (("missing", "posted_at", None),),
+    "calls": (("missing", "started_at", None), ("out_of_range", "sentiment", 7_000)),
     "tickets": (("missing", "opened_at", None),),
     "subscriptions": (("negative", "mrr", -100),),
 }
@@ -136,7 +138,7 @@ def _plausible(name: str, column: str, dtype: str, turn: int, day: int, moment: 
         "currency": "USD", "status": "succeeded", "kind": "nps", "account_class": "other", "method": "card",
         "processor": "Halyard", "plan": "Core", "account_code": "6410", "category": "billing", "priority": "normal",
         "failure_reason": None, "comment": None, "customer_id": None, "left_day": None, "valid_to": None,
-        "stream": "software", "solved_at": None,
+        "stream": "software", "solved_at": None, "talk_ratio": 500, "sentiment": 100, "interactivity": 5_000,
     }  # fmt: skip
     if column in fixed:
         return fixed[column]

@@ -14,7 +14,7 @@ from sophia_kit.core.errors import UnknownName
 from sophia_kit.sandbox.blemishes import crm_malformed
 from sophia_kit.sandbox.days import from_number
 from sophia_kit.sandbox.profile import Profile, day_in, load_profile
-from sophia_kit.sandbox.tables import DELIVERED, LANDING, MONTHLY, TABLES, versions_at
+from sophia_kit.sandbox.tables import DELIVERED, MONTHLY, TABLES, versions_at
 from sophia_kit.sandbox.truth import Truth, make_truth
 from sophia_kit.sandbox.world import World
 
@@ -142,7 +142,7 @@ class Company:
             frames = (frame for _, frame in self.months(name)) if name in MONTHLY else iter([self.table(name)])
             for frame in frames:
                 total.update(_canonical(frame))
-            if name in LANDING:
+            if not TABLES[name].salesforce:
                 total.update(_canonical(self._world.malformed(name).frame.filter(pl.col(DELIVERED) <= self.moment)))
         total.update(json.dumps(crm_malformed(self.profile, self._day)).encode())
         return total.hexdigest()
