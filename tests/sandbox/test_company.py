@@ -17,8 +17,8 @@ from sophia_kit.core.errors import ConfigError, InputError, UnknownName
 from sophia_kit.sandbox import Company
 from sophia_kit.sandbox.tables import TABLES
 
-DIGEST_SMALL = "a325883b5cf937ed964c80122e4a54213d49cc67b6b40f091e5ac5bfad8f0993"
-DIGEST_FULL = "58f065c70384cd9eafe30fb081ff22f084fc332a26d4a1bf001b70437769fcee"
+DIGEST_SMALL = "d816ca5a30fdd61baa0d5ac5410dc3093d658c9d6d5e2c247f9996cee5ce9dd3"
+DIGEST_FULL = "2654eb72fd94570306f75ca6a6fc0fea7aa304584723577ac0ae86c6b85d350e"
 
 
 def test_rows_are_the_same_everywhere(company: Company) -> None:

@@ -16,7 +16,7 @@ from sophia_kit.sandbox.days import Calendar, number
 
 __all__ = ["GENERATOR", "HORIZON_DAYS", "Profile", "Size", "Stories", "day_in", "load_profile"]
 
-GENERATOR = 2
+GENERATOR = 3
 """Version of the generator: rises whenever the same profile yields other rows."""
 
 HORIZON_DAYS = 62
