@@ -24,7 +24,7 @@ def test_the_stated_patience_is_the_default_one() -> None:
     assert f"ends after {default.deadline_s:g} s" in PAGE
     assert f"Connecting may take {default.connect_timeout_s:g} s" in PAGE
     assert f"middle of an answer {default.read_timeout_s:g} s" in PAGE
-    pauses = [default.backoff_initial_s * 2**retry for retry in range(default.attempts - 1)]
+    pauses = [min(default.backoff_max_s, default.backoff_initial_s * 2**retry) for retry in range(default.attempts - 1)]
     assert "waits " + ", ".join(f"{pause:g} s" for pause in pauses) in PAGE
     assert f"never over {default.backoff_max_s:g} s" in PAGE
     assert f"over {default.max_answer_mb:g} MB" in PAGE

@@ -78,8 +78,8 @@ class HttpSettings(_Section):
 
     connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
     read_timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    attempts: Annotated[int, Field(ge=1)] = 5
-    deadline_s: Annotated[float, Field(gt=0)] = 120.0
+    attempts: Annotated[int, Field(ge=1)] = 10
+    deadline_s: Annotated[float, Field(gt=0)] = 180.0
     backoff_initial_s: Annotated[float, Field(ge=0)] = 0.5
     backoff_max_s: Annotated[float, Field(ge=0)] = 15.0
     max_answer_mb: Annotated[float, Field(gt=0)] = 64.0
