@@ -54,7 +54,7 @@ GROUNDS: dict[str, Mapping[str, Table]] = {
         "salesforce_opportunities": [deal()],
         "forecasts": [FORECAST],
         "surveys": [{"kind": "csat", "score": 5, "answered_day": date(2025, 5, 2)}],
-        "calls": [{"started_day": date(2025, 6, 2)}],
+        "gong_calls": [{"started_day": date(2025, 6, 2)}],
         "payments": UNCOUNTED,
     },
     "cash comes in, revenue began a year ago, customers have left": {

@@ -52,7 +52,7 @@ from sophia_kit.warehouse.snowflake.values import normalised, positioned
 
 NIGHT = datetime(2025, 7, 1, 2, 0, tzinfo=UTC)
 FOR_EVER = (
-    "SELECT count(*) AS n FROM raw.calls a, raw.calls b, raw.calls c WHERE a.source_id || b.source_id <> c.source_id"
+    "SELECT count(*) AS n FROM raw.gong_calls a, raw.gong_calls b, raw.gong_calls c WHERE a.source_id || b.source_id <> c.source_id"
 )
 IN_ACTIONS = {"GITHUB_ACTIONS": "true", "CI": "true"}
 
@@ -68,7 +68,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnowflakeAccou
                 [name, contract.source_system, NIGHT.replace(tzinfo=None)],
             )
         draft.connection.execute(
-            "INSERT INTO raw.calls (source_id, is_deleted, duration_s, topics) "
+            "INSERT INTO raw.gong_calls (source_id, is_deleted, duration_s, topics) "
             "SELECT 'call-' || i, false, i, i FROM range(30000) t(i)"
         )
         snapshot = draft.publish(demo=False, time_zone="America/Chicago", currency="CAD")
@@ -86,12 +86,12 @@ def test_it_says_what_the_platform_says_of_its_tables(warehouse: SnowflakeWareho
     assert (warehouse.known_at, warehouse.demo) == (NIGHT, False)
     assert (warehouse.time_zone, warehouse.currency) == ("America/Chicago", "CAD")
     assert warehouse.snapshot is None
-    assert warehouse.freshness()["calls"].last_success_at == NIGHT
+    assert warehouse.freshness()["gong_calls"].last_success_at == NIGHT
     assert set(warehouse.freshness()) == set(load_contracts())
 
 
 def test_an_answer_has_lower_case_names_and_says_what_ran(warehouse: SnowflakeWarehouse) -> None:
-    sql = "SELECT count(*) AS N, CAST(sum(duration_s) AS NUMBER(38, 2)) AS Total FROM raw.calls WHERE source_id = $id"
+    sql = "SELECT count(*) AS N, CAST(sum(duration_s) AS NUMBER(38, 2)) AS Total FROM raw.gong_calls WHERE source_id = $id"
     result = warehouse.query(sql, {"id": "call-7"})
     assert result.frame.rows(named=True) == [{"n": 1, "total": Decimal("7.00")}]
     assert result.frame.schema == {"n": pl.Int64, "total": pl.Decimal(38, 2)}
@@ -105,7 +105,7 @@ def test_threads_ask_at_once_in_sessions_of_their_own(account: SnowflakeAccount)
     with SnowflakeWarehouse(account.settings(sessions=2)) as warehouse:
 
         def ask(number: int) -> None:
-            sql = "SELECT count(*) AS n FROM raw.calls WHERE duration_s < $n"
+            sql = "SELECT count(*) AS n FROM raw.gong_calls WHERE duration_s < $n"
             found.append(warehouse.query(sql, {"n": number}).frame.item())
 
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
@@ -119,23 +119,23 @@ def test_threads_ask_at_once_in_sessions_of_their_own(account: SnowflakeAccount)
 @pytest.mark.parametrize(
     ("sql", "what"),
     [
-        ("SELECT * FROM raw.calls", "rows as they are stored"),
-        ("SELECT source_id FROM raw.calls LIMIT 1", "rows as they are stored"),
-        ("SELECT source_id, count(*) FROM raw.calls GROUP BY source_id", "rows as they are stored"),
-        ("SELECT DISTINCT source_id, owner_id FROM raw.calls", "rows as they are stored"),
-        ("SELECT x FROM (SELECT owner_id AS x FROM raw.calls) AS inner_rows", "rows as they are stored"),
-        ("SELECT sum(duration_s) OVER (ORDER BY started_at) FROM raw.calls", "rows as they are stored"),
-        ("SELECT count(*) FROM raw.calls UNION ALL SELECT duration_s FROM raw.calls", "rows as they are stored"),
-        ("WITH meta AS (SELECT * FROM raw.calls) SELECT * FROM meta", "rows as they are stored"),
+        ("SELECT * FROM raw.gong_calls", "rows as they are stored"),
+        ("SELECT source_id FROM raw.gong_calls LIMIT 1", "rows as they are stored"),
+        ("SELECT source_id, count(*) FROM raw.gong_calls GROUP BY source_id", "rows as they are stored"),
+        ("SELECT DISTINCT source_id, primary_user_id FROM raw.gong_calls", "rows as they are stored"),
+        ("SELECT x FROM (SELECT primary_user_id AS x FROM raw.gong_calls) AS inner_rows", "rows as they are stored"),
+        ("SELECT sum(duration_s) OVER (ORDER BY started_at) FROM raw.gong_calls", "rows as they are stored"),
+        ("SELECT count(*) FROM raw.gong_calls UNION ALL SELECT duration_s FROM raw.gong_calls", "rows as they are stored"),
+        ("WITH meta AS (SELECT * FROM raw.gong_calls) SELECT * FROM meta", "rows as they are stored"),
         ("SELECT 1; SELECT 2", "2 statements"),
-        ("DELETE FROM raw.calls", "DELETE"),
-        ("CREATE VIEW v AS SELECT count(*) FROM raw.calls", "CREATE"),
+        ("DELETE FROM raw.gong_calls", "DELETE"),
+        ("CREATE VIEW v AS SELECT count(*) FROM raw.gong_calls", "CREATE"),
         ("CALL do_something()", "not a SELECT"),
         ("SHOW TABLES", "not a SELECT"),
-        ("SELECT SYSTEM$CANCEL_ALL_QUERIES(1), count(*) FROM raw.calls", "acts on the account"),
+        ("SELECT SYSTEM$CANCEL_ALL_QUERIES(1), count(*) FROM raw.gong_calls", "acts on the account"),
         ("SELECT count($1) FROM @stage", "neither a table nor a view"),
         ("SELECT count(*) FROM TABLE(do_something())", "procedure"),
-        ("SELECT count(*) FROM raw.calls WHERE", "doesn't parse"),
+        ("SELECT count(*) FROM raw.gong_calls WHERE", "doesn't parse"),
     ],
 )
 def test_whatever_is_no_select_of_aggregates_is_refused_before_a_byte_leaves(
@@ -150,12 +150,12 @@ def test_whatever_is_no_select_of_aggregates_is_refused_before_a_byte_leaves(
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT min(started_at) FROM raw.calls",
-        "SELECT CAST($day AS DATE) AS day, count(*) AS n FROM raw.calls",
-        "SELECT owner_id, avg(duration_s) FROM raw.calls GROUP BY owner_id",
-        "SELECT DISTINCT coalesce(owner_id, '(not set)') AS member FROM raw.calls ORDER BY member",
-        "WITH sums AS (SELECT owner_id, sum(duration_s) AS s FROM raw.calls GROUP BY owner_id) SELECT s FROM sums",
-        "SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY duration_s) FROM raw.calls",
+        "SELECT min(started_at) FROM raw.gong_calls",
+        "SELECT CAST($day AS DATE) AS day, count(*) AS n FROM raw.gong_calls",
+        "SELECT primary_user_id, avg(duration_s) FROM raw.gong_calls GROUP BY primary_user_id",
+        "SELECT DISTINCT coalesce(primary_user_id, '(not set)') AS member FROM raw.gong_calls ORDER BY member",
+        "WITH sums AS (SELECT primary_user_id, sum(duration_s) AS s FROM raw.gong_calls GROUP BY primary_user_id) SELECT s FROM sums",
+        "SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY duration_s) FROM raw.gong_calls",
         "SELECT table_name, row_count FROM meta.freshness",
     ],
 )
@@ -174,7 +174,7 @@ def test_more_rows_than_the_limit_are_refused(account: SnowflakeAccount) -> None
         SnowflakeWarehouse(account.settings(row_limit=100)) as warehouse,
         pytest.raises(QueryLimit, match="more than 100 rows"),
     ):
-        warehouse.query("SELECT duration_s, count(*) AS n FROM raw.calls GROUP BY duration_s")
+        warehouse.query("SELECT duration_s, count(*) AS n FROM raw.gong_calls GROUP BY duration_s")
 
 
 def test_the_statement_timeout_stops_a_statement(account: SnowflakeAccount) -> None:
@@ -189,20 +189,20 @@ def test_the_statement_timeout_stops_a_statement(account: SnowflakeAccount) -> N
 def test_the_caller_s_patience_cancels_a_statement(warehouse: SnowflakeWarehouse) -> None:
     with pytest.raises(QueryLimit, match="cancel"):
         warehouse.query(FOR_EVER, timeout_s=1)
-    assert warehouse.query("SELECT count(*) AS n FROM raw.calls").frame.item() == 30000
+    assert warehouse.query("SELECT count(*) AS n FROM raw.gong_calls").frame.item() == 30000
 
 
 def test_a_session_that_was_ended_is_opened_again(account: SnowflakeAccount, warehouse: SnowflakeWarehouse) -> None:
-    assert warehouse.query("SELECT count(*) AS n FROM raw.calls").frame.item() == 30000
+    assert warehouse.query("SELECT count(*) AS n FROM raw.gong_calls").frame.item() == 30000
     account.end_sessions()
-    assert warehouse.query("SELECT count(*) AS n FROM raw.calls").frame.item() == 30000
+    assert warehouse.query("SELECT count(*) AS n FROM raw.gong_calls").frame.item() == 30000
 
 
 def test_a_closed_warehouse_says_so(account: SnowflakeAccount) -> None:
     warehouse = SnowflakeWarehouse(account.settings())
     warehouse.close()
     with pytest.raises(WarehouseError, match="closed"):
-        warehouse.query("SELECT count(*) AS n FROM raw.calls")
+        warehouse.query("SELECT count(*) AS n FROM raw.gong_calls")
 
 
 def test_a_token_is_as_good_as_a_key(account: SnowflakeAccount) -> None:

@@ -10,7 +10,16 @@ from tests.metrics.golden.raw import ZERO, Golden, Raw, Values, between, counts,
 
 
 def _calls(raw: Raw, start: date, end: date, by: str | None, *where: pl.Expr) -> pl.DataFrame:
-    return between(raw.table("calls", by), "started_day", start, end).filter(*where)
+    calls = raw.table("gong_calls")
+    if by == "owner":
+        mails, owners = ({row[at]: row[to] for row in raw.table(table).iter_rows(named=True)} for table, at, to in _HOSTS)
+        calls = calls.with_columns(
+            owner_id=pl.Series([owners.get(mails.get(host)) for host in calls["primary_user_id"]], dtype=pl.String)
+        )
+    return between(raw.split(calls, by), "started_day", start, end).filter(*where)
+
+
+_HOSTS = (("gong_users", "source_id", "email"), ("salesforce_users", "email", "source_id"))
 
 
 def average_of(column: str) -> Golden:
