@@ -77,8 +77,6 @@ salesforce_opportunity_history: Id OpportunityId StageName Amount:decimal(18,2) 
   CloseDate:date CreatedDate:timestamp SystemModstamp:timestamp
 salesforce_tasks: Id AccountId WhatId WhoId OwnerId TaskSubtype Status Priority ActivityDate:date IsClosed:bool
   CompletedDateTime:timestamp CallDurationInSeconds:int CreatedDate:timestamp SystemModstamp:timestamp
-salesforce_tasks: Id AccountId WhatId WhoId OwnerId TaskSubtype Status Priority ActivityDate:date IsClosed:bool
-  CompletedDateTime:timestamp CallDurationInSeconds:int CreatedDate:timestamp SystemModstamp:timestamp
 salesforce_users: Id Name Email Department IsActive:bool CreatedDate:timestamp SystemModstamp:timestamp
 """
 
