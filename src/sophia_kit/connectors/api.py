@@ -22,6 +22,8 @@ __all__ = ["ApiConnector", "Page", "PageGuard", "Token", "moment_of", "moment_te
 _BATCH_RECORDS = 10_000
 _HEALTH_ATTEMPTS = 2
 _HEALTH_DEADLINE_S = 15.0
+_REQUEST_SHARE = 0.8
+"""Of that time, what a single request may take: its own error says more than that time is up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +113,33 @@ class ApiConnector(ABC):
         checked_at = self._clock.now()
         if missing := self.missing(self._settings):
             hint = f"Set {', '.join(missing)}; see docs/{self.provider}.md."
-            return Health(self.provider, "unconfigured", "No credentials are configured.", hint, None, checked_at)
+            detail = "No credentials are configured."
+            if self._given_in_part(missing):
+                detail = "Configured in part only: loads are refused until it is whole, or gone."
+            return Health(self.provider, "unconfigured", detail, hint, None, checked_at)
         http = self._settings.http
+        limit = min(http.deadline_s, _HEALTH_DEADLINE_S)
         brisk = http.model_copy(
-            update={
-                "attempts": min(http.attempts, _HEALTH_ATTEMPTS),
-                "deadline_s": min(http.deadline_s, _HEALTH_DEADLINE_S),
-            }
+            update={"attempts": min(http.attempts, _HEALTH_ATTEMPTS), "deadline_s": limit * _REQUEST_SHARE}
         )
         started = time.perf_counter()
         try:
             async with type(self)(self._settings.model_copy(update={"http": brisk}), clock=self._clock) as probe:
-                detail = await probe._probe()
+                async with asyncio.timeout(limit):
+                    detail = await probe._probe()
+        except TimeoutError:
+            said, hint = f"{self.title} took longer than {limit:g} s to say how it is.", "Try again later."
+            return Health(self.provider, "failing", said, hint, (time.perf_counter() - started) * 1000, checked_at)
         except SophiaError as error:
             elapsed = (time.perf_counter() - started) * 1000
             return Health(self.provider, "failing", error.message, error.hint, elapsed, checked_at)
         return Health(self.provider, "reachable", detail, None, (time.perf_counter() - started) * 1000, checked_at)
+
+    def _given_in_part(self, missing: tuple[str, ...]) -> bool:
+        """Whether somebody began to configure it."""
+        given = getattr(self._settings, self.provider)
+        named = given.model_fields_set - {name.rpartition("__")[2].lower() for name in missing}
+        return any(getattr(given, name) for name in named)
 
     @abstractmethod
     async def _open(self) -> HttpClient:

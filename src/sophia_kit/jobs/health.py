@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,21 +39,23 @@ class PartHealth:
 
 
 async def check_parts(settings: Settings) -> tuple[PartHealth, ...]:
-    """Every part of the kit that works in this workspace; never raises for a part's fault."""
-    local = [
-        _checked("state", lambda: _state(settings)),
-        _checked("snapshots", lambda: _snapshots(settings)),
-        _checked("landing", lambda: _landing(settings)),
-        _checked("evidence key", lambda: _key(settings)),
-        _checked("snowflake", lambda: _snowflake(settings)),
-    ]
-    return (*local, *[await _vendor(provider, settings) for provider in CONNECTORS])
+    """Every part of the kit that works in this workspace, asked side by side; never raises for a part's fault."""
+    local = {
+        "state": _state,
+        "snapshots": _snapshots,
+        "landing": _landing,
+        "evidence key": _key,
+        "snowflake": _snowflake,
+    }
+    vendors = asyncio.gather(*(_vendor(provider, settings) for provider in CONNECTORS))
+    parts = await asyncio.gather(*(asyncio.to_thread(_checked, part, ask, settings) for part, ask in local.items()))
+    return (*parts, *await vendors)
 
 
-def _checked(part: str, check: Callable[[], PartHealth]) -> PartHealth:
+def _checked(part: str, check: Callable[[Settings], PartHealth], settings: Settings) -> PartHealth:
     began = time.perf_counter()
     try:
-        found = check()
+        found = check(settings)
     except SophiaError as error:
         return PartHealth(part, "failing", error.message, error.hint, _since(began))
     if found.state in ("reachable", "failing"):

@@ -1,0 +1,56 @@
+"""How each part is: asked side by side, and never for long."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.wire import Reply, WireServer
+
+from sophia_kit.connectors import CONNECTORS
+from sophia_kit.core.settings import HttpSettings, Settings, load_settings
+from sophia_kit.jobs.health import check_parts
+from sophia_kit.sandbox import connected
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "sophia.toml").touch()
+    return load_settings(tmp_path, keys_dir=tmp_path / "keys")
+
+
+async def test_with_nothing_set_up_every_vendor_says_so_and_what_to_set(settings: Settings) -> None:
+    parts = await check_parts(settings)
+    assert [part.part for part in parts[5:]] == list(CONNECTORS)
+    for part in parts[5:]:
+        assert (part.state, part.latency_ms) == ("unconfigured", None)
+        assert f"SOPHIA_{part.part.upper()}__" in (part.hint or "")
+        assert f"docs/{part.part}.md" in (part.hint or "")
+
+
+async def test_a_vendor_that_somebody_began_to_set_up_says_what_is_missing(settings: Settings, tmp_path: Path) -> None:
+    begun = load_settings(tmp_path, keys_dir=tmp_path / "keys", salesforce={"base_url": "https://x", "jwt_user": "u"})
+    found = {part.part: part for part in await check_parts(begun)}["salesforce"]
+    assert (found.state, "in part only" in found.detail) == ("unconfigured", True)
+    assert "SOPHIA_SALESFORCE__CLIENT_ID, SOPHIA_SALESFORCE__PRIVATE_KEY;" in (found.hint or "")
+
+
+async def test_no_vendor_waits_for_another(settings: Settings) -> None:
+    """None of them gets an answer, and yet all were asked."""
+    async with WireServer(lambda _: Reply(delay_s=60)) as server:
+        asking = asyncio.create_task(check_parts(connected(settings, server.url)))
+        everybody = await server.received(len(CONNECTORS), within_s=20)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert everybody
+        assert await server.all_closed()
+
+
+async def test_a_vendor_that_takes_too_long_is_failing(settings: Settings) -> None:
+    hasty = settings.model_copy(update={"http": HttpSettings(attempts=1, deadline_s=1.0)})
+    async with WireServer(lambda _: Reply(body={"data": [], "nextCursor": None}, delay_s=0.7)) as server:
+        parts = {part.part: part for part in await check_parts(connected(hasty, server.url))}
+        assert await server.all_closed()
+    assert (parts["n8n"].state, parts["n8n"].detail) == ("failing", "n8n took longer than 1 s to say how it is.")
+    assert parts["n8n"].hint
