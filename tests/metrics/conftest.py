@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import DEMO_SCALE, Project
-from tests.larkfield import load_larkfield
+from tests.conftest import Project
 from tests.metrics.asking import Asking
 
+from sophia_kit.cli import context
 from sophia_kit.core.clock import FrozenClock
 from sophia_kit.core.settings import Settings
 from sophia_kit.ingest import load_contracts
@@ -81,16 +80,17 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
 
 
 @pytest.fixture(scope="session")
-def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The workspace of a demo company a fiftieth of the size, loaded from its data platform and its CRM."""
-    return load_larkfield(tmp_path_factory.mktemp("larkfield"), scale=float(DEMO_SCALE))
+def demo_settings(demo: Project) -> Settings:
+    """The workspace of a demo company a fiftieth of the size, as `sophia demo` loaded it. Not to be changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(demo.root)
+        return context.demo_settings()
 
 
 @pytest.fixture(scope="session")
-def shell(demo_settings: Settings) -> Project:
-    """The demo workspace as a project folder, for commands."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SOPHIA_")}
-    return Project(demo_settings.root, kept | {"COLUMNS": "120", "NO_COLOR": "1"})
+def shell(demo: Project) -> Project:
+    """The demo workspace as a project folder, for commands that only read."""
+    return demo
 
 
 @pytest.fixture(scope="session")

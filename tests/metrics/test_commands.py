@@ -17,7 +17,7 @@ from sophia_kit.metrics import metric
 def test_a_table_shows_the_number_its_period_its_age_and_that_it_is_demo(
     shell: Project, demo_settings: Settings
 ) -> None:
-    done = shell.sophia("metric", "arr", "--demo", "--by", "segment", "--compare", "prior_year", "--compare", "target")
+    done = shell.here("metric", "arr", "--demo", "--by", "segment", "--compare", "prior_year", "--compare", "target")
     assert done.returncode == 0, done.stderr
     for value in metric("arr", settings=demo_settings, by="segment").values:
         assert value.display in done.stdout
