@@ -99,6 +99,7 @@ class Prepared:
     """A connector whose records lie in memory, or are decoded as they are asked for."""
 
     provider = "salesforce"
+    batch_records = BATCH
     resources: Mapping[str, Resource] = {"Opportunity": Resource("Opportunity", TABLE, "SystemModstamp")}
 
     def __init__(self, batches: Callable[[], Iterable[Records]], contracts: Mapping[str, Contract]) -> None:
@@ -110,6 +111,9 @@ class Prepared:
     ) -> AsyncIterator[Batch]:
         for records in self._batches() if resource == "Opportunity" else [[]]:
             yield Batch(resource, records, "2025-12-31T00:00:00.000Z", demo=True)
+
+    def off(self, resource: str) -> str | None:
+        return None
 
     async def fields(self, resource: str) -> tuple[str, ...]:
         return self._fields[resource]

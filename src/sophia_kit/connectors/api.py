@@ -73,6 +73,7 @@ class ApiConnector(ABC):
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
+        self.batch_records = _BATCH_RECORDS
         self._api: HttpClient | None = None
         self._opening = asyncio.Lock()
 
@@ -211,7 +212,7 @@ class ApiConnector(ABC):
             held += page.records
             found = (moment_of(record.get(resource.incremental_field)) for record in page.records)
             highest = max(filter(None, (highest, *found)), default=None)
-            if len(held) >= _BATCH_RECORDS:
+            if len(held) >= self.batch_records:
                 yield batch()
                 held, emitted = [], True
         if held or not emitted:

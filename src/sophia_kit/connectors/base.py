@@ -80,7 +80,14 @@ class Health:
 
 
 class Connector(Protocol):
-    """Reads one vendor. An async context manager; leaving it closes every connection."""
+    """Reads one vendor. An async context manager; leaving it closes every connection.
+
+    Attributes:
+        batch_records: a batch is handed over once it holds so many, be it in the middle of the pages: with 1, each
+            page is one.
+    """
+
+    batch_records: int
 
     @property
     def provider(self) -> str: ...
@@ -94,8 +101,8 @@ class Connector(Protocol):
         self, resource: str, since: str | None, fields: Sequence[str], *, until: datetime | None = None
     ) -> AsyncIterator[Batch]:
         """All records of `resource`, or those changed since the cursor `since` and some before (an overlap), in
-        batches of about 10,000. There is at least one batch: an empty one says that the vendor answered, and had
-        nothing.
+        batches of about `batch_records`. There is at least one batch: an empty one says that the vendor answered, and
+        had nothing.
 
         Args:
             since: a `cursor_high`, or a moment such as 2025-12-31T00:00:00Z to read from there on.
