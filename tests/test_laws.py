@@ -163,7 +163,14 @@ def test_law_4_demo_data_is_known_by_itself_not_by_the_workspace(demo: Project, 
 
 def test_law_5_what_may_be_sent_is_a_list_that_only_reads() -> None:
     posts = {(rule.provider, rule.method, rule.path) for rule in READS if rule.method != "GET"}
-    assert posts == {("salesforce", "POST", "/services/oauth2/token")}
+    assert posts == {
+        ("salesforce", "POST", "/services/oauth2/token"),
+        ("gong", "POST", "/v2/calls/extensive"),
+        ("gong", "POST", "/v2/calls/transcript"),
+        ("notion", "POST", "/v1/search"),
+        ("notion", "POST", "/v1/data_sources/{data_source_id}/query"),
+        ("github", "POST", "/app/installations/{installation}/access_tokens"),
+    }
     policy = RequestPolicy("salesforce")
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         with pytest.raises(PolicyRefused):
