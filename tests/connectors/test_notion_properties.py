@@ -8,7 +8,14 @@ import pytest
 
 from sophia_kit.connectors.notion_properties import KNOWN, flat, is_cut, joined, names_of
 
-ADA = {"object": "user", "id": "u-1", "name": "Ada Abara", "avatar_url": None, "type": "person", "person": {}}
+ADA: dict[str, Any] = {
+    "object": "user",
+    "id": "u-1",
+    "name": "Ada Abara",
+    "avatar_url": None,
+    "type": "person",
+    "person": {},
+}
 UNSEEN = {"object": "user", "id": "u-2"}
 DAY = {"start": "2026-01-05", "end": None, "time_zone": None}
 DAYS = {"start": "2026-01-05", "end": "2026-01-09", "time_zone": None}
