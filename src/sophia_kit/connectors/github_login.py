@@ -12,6 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sophia_kit.connectors.api import moment_of
 from sophia_kit.core.clock import Clock
@@ -148,16 +151,7 @@ class _Claim:
     def _sign(self) -> None:
         now = self._clock.now() + self._skew
         claims = {"iat": now - _ISSUED_BEFORE, "exp": now + _EXPIRES_AFTER, "iss": self._app_id}
-        try:
-            self._last = jwt.encode(claims, self._key, algorithm="RS256")
-        except (jwt.PyJWTError, ValueError, TypeError):
-            # What the libraries say may quote the key.
-            raise ConfigError(
-                "The GitHub app's private key is no RSA key in PEM form.",
-                hint="Set SOPHIA_GITHUB__PRIVATE_KEY to the whole file that GitHub gave you, its first and last line "
-                "included.",
-                provider=PROVIDER,
-            ) from None
+        self._last = jwt.encode(claims, self._key, algorithm="RS256")
 
 
 def said(body: Any) -> str:
@@ -165,9 +159,23 @@ def said(body: Any) -> str:
     return " ".join(str(body.get("message") or "").split())[:300] if isinstance(body, dict) else ""
 
 
-def _rsa_key(text: str) -> str:
-    """The key with its line breaks, which many places can keep only as a backslash and an n."""
-    return text.strip().replace("\\n", "\n") + "\n"
+def _rsa_key(text: str) -> RSAPrivateKey:
+    """The key in a text, whose line breaks many places can keep only as a backslash and an n."""
+    content = text.strip().replace("\\n", "\n").encode()
+    try:
+        # The key is the operator's own; whether its primes are primes would take longer than all else here.
+        found = load_pem_private_key(content, None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        found = None
+    if not isinstance(found, RSAPrivateKey):
+        # Not chained: what the library says may quote the key.
+        raise ConfigError(
+            "The GitHub app's private key is no RSA key in PEM form.",
+            hint="Set SOPHIA_GITHUB__PRIVATE_KEY to the whole file that GitHub gave you, its first and last line "
+            "included.",
+            provider=PROVIDER,
+        )
+    return found
 
 
 def _names_of_one_owner(repositories: tuple[str, ...]) -> list[str]:

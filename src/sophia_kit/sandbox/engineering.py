@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sophia_kit.sandbox.days import number
+from sophia_kit.sandbox.days import DAY, from_number, number
 from sophia_kit.sandbox.draws import Draws
 from sophia_kit.sandbox.people import Employee
 from sophia_kit.sandbox.profile import Profile
@@ -15,7 +15,7 @@ from sophia_kit.sandbox.profile import Profile
 __all__ = ["BOT", "Engineering", "Item", "Repository", "Run", "login", "make_engineering"]
 
 BOT = "dependabot[bot]"
-_DAY = 86_400
+_SATURDAY = 5
 _KINDS = ("fix", "feat", "chore", "refactor", "docs", "test")
 _THINGS = (
     "retries of a declined card", "settlement of a closed month", "refund to a former tenant", "deposit that is split",
@@ -210,7 +210,7 @@ def _runs(profile: Profile, repository: Repository, items: tuple[Item, ...]) -> 
         outcome = ("success", "failure", "cancelled")[draws.pick(f"{event}.outcome", row, (88, 9, 3))]
         attempts = [(at + 4, at + 4 + seconds + draws.below(f"{event}.seconds", row, 240), outcome)]
         if outcome == "failure" and row % 3 == 1:
-            again = at + 2 * _DAY + 3600
+            again = at + 2 * DAY + 3600
             attempts.append((again, again + seconds, "success"))
         found.append(Run(0, name, event, branch, title, actor, at, tuple(attempts)))
 
@@ -222,6 +222,8 @@ def _runs(profile: Profile, repository: Repository, items: tuple[Item, ...]) -> 
                 add(item.number, "Deploy", "push", "main", title, item.author, item.closed + 5, 420)
     if repository.nightly:
         for day in range(profile.first, profile.horizon + 1):
+            if from_number(day).weekday() >= _SATURDAY:
+                continue
             # Started ten minutes before midnight, it runs while the day ends.
             at = profile.calendar.at(day, 23 * 3600 + 50 * 60)
             add(day, "Nightly", "schedule", "main", "Nightly", BOT, at, 1500)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sophia_kit.sandbox.engineering import BOT, Item, Repository, Run
@@ -30,6 +31,7 @@ def _sha(text: str) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
+@lru_cache(maxsize=256)
 def _user(login: str) -> dict[str, Any]:
     number = int(_sha(login)[:7], 16)
     page = f"https://github.com/{login}" if login != BOT else "https://github.com/apps/dependabot"
