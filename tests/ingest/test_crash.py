@@ -182,6 +182,6 @@ def test_the_commands_say_what_was_loaded_and_refused(loader: Project) -> None:
     status = loader.sophia("ingest", "status", "--limit", "3")
     assert "unknown: never loaded" in status.stdout
     assert "DEMO DATA" in status.stdout
-    listed = loader.sophia("ingest", "quarantine", "--table", "payments", "--format", "json")
+    listed = loader.sophia("ingest", "quarantine", "list", "--table", "payments", "--format", "json")
     assert '"source_id is required and empty"' in listed.stdout
-    assert loader.sophia("ingest", "quarantine", "--table", "paymnts").returncode == 2
+    assert loader.sophia("ingest", "quarantine", "list", "--table", "paymnts").returncode == 2

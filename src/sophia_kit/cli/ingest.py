@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -11,15 +13,21 @@ from sophia_kit.cli.output import Format, FormatOption, print_json
 from sophia_kit.core.errors import InputError, NoSnapshot
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from sophia_kit.core.settings import Settings
-    from sophia_kit.ingest import IngestReport, ProgressEvent
+    from sophia_kit.ingest import IngestReport, Span
 
 app = typer.Typer(no_args_is_help=True, help="Load from vendors and the landing zone, and see how loads went.")
 
 DemoOption = Annotated[bool, typer.Option("--demo", help="Work in the demo's workspace.")]
-_COLOURS = {"complete": "green", "empty": "yellow", "failed": "red", "abandoned": "red", "running": "cyan"}
+_COLOURS = {
+    "complete": "green",
+    "empty": "yellow",
+    "failed": "red",
+    "abandoned": "red",
+    "running": "cyan",
+    "off": "dim",
+}
+_COLOURS |= {"fresh": "green", "stale": "red", "unknown": "yellow"}
 
 
 @app.command("run")
@@ -28,20 +36,35 @@ def run_command(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="SOURCE", help="Read this source only; may be repeated.")
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DAY", help="Read again what changed from this day on, and nothing else."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DAY", help="With --since: up to this day, not including it.")
+    ] = None,
     demo: DemoOption = False,
 ) -> None:
     """Load every configured source into a new snapshot."""
+    from sophia_kit.cli.progress import LoadProgress
     from sophia_kit.ingest import run_ingest
     from sophia_kit.state import State
     from sophia_kit.warehouse import SnapshotStore
 
     settings = open_settings(demo)
     store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
-    with State.open(settings.state_location) as state, _LoadProgress(console(stderr=True)) as progress:
+    with State.open(settings.state_location) as state, LoadProgress(console(stderr=True)) as progress:
         report = run_ingest(
-            settings, state, store, settings.clock(), progress=progress.show, full=full, only=only or ()
+            settings,
+            state,
+            store,
+            settings.clock(),
+            progress=progress.show,
+            full=full,
+            span=_span(since, until, settings),
+            only=only or (),
         )
-    _print_report(report)
+    print_report(report)
     if report.failed:
         raise typer.Exit(8)
 
@@ -91,13 +114,8 @@ def status_command(
     now = settings.clock().now()
     with Warehouse.open(snapshot, settings) as warehouse:
         for table in warehouse.freshness().values():
-            at = table.last_success_at
-            if at is None:
-                told = "[yellow]unknown: never loaded[/]"
-            elif (now - at).total_seconds() > table.freshness_hours * 3600:
-                told = f"[red]stale: older than {table.freshness_hours:g} h[/]"
-            else:
-                told = "[green]fresh[/]"
+            at, status, because = table.last_success_at, table.status(now), table.because(now)
+            told = f"[{_COLOURS[status]}]{escape(status if because is None else f'{status}: {because}')}[/]"
             when = "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
             fresh.add_row(table.table_name, table.source_system, when, f"{table.row_count:,}", told)
         title = "DEMO DATA. " if warehouse.demo else ""
@@ -105,41 +123,26 @@ def status_command(
     console().print(fresh)
 
 
-@app.command("quarantine")
-def quarantine_command(
-    demo: DemoOption = False,
-    table: Annotated[str | None, typer.Option("--table", help="Only this raw table's records.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many records to show.")] = 50,
-    format: FormatOption = Format.table,  # noqa: A002  # the option's name
-) -> None:
-    """List the records that broke their contract and are not resolved, newest first."""
-    from rich.markup import escape
-    from rich.table import Table
+def _span(since: str | None, until: str | None, settings: Settings) -> Span | None:
+    """From days of the company's, or moments with their zone."""
+    from sophia_kit.ingest import Span
 
-    from sophia_kit.ingest import load_contracts, open_findings
-    from sophia_kit.warehouse import SnapshotStore, Warehouse
+    if since is None:
+        if until is not None:
+            raise InputError("--until is the end of a range that has no start.", hint="Give --since too.")
+        return None
+    start = _moment(since, settings)
+    return Span(start, None if until is None else _moment(until, settings))
 
-    if table is not None and table not in load_contracts():
-        from sophia_kit.core.errors import UnknownName
 
-        raise UnknownName("raw table", table, load_contracts())
-    settings = open_settings(demo)
-    snapshot = SnapshotStore(settings.snapshots_dir).current()
-    with Warehouse.open(snapshot, settings) as warehouse:
-        findings, total = open_findings(warehouse, table=table, limit=limit)
-    if format is Format.json:
-        print_json(findings)
-        return
-    shown = Table("First seen (UTC)", "Table", "Record", "Reason", box=None, pad_edge=False)
-    for finding in findings:
-        shown.add_row(
-            f"{finding.first_seen_at:%Y-%m-%d %H:%M:%S}",
-            finding.table_name,
-            escape(finding.source_id or "(no key)"),
-            escape(finding.reason),
-        )
-    console().print(shown)
-    console().print(f"{len(findings):,} of {total:,} open findings. --format json shows the records.")
+def _moment(text: str, settings: Settings) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            f"{text!r} is no day.", hint="Write 2025-01-31, or a moment such as 2025-01-31T12:00:00Z."
+        ) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=ZoneInfo(settings.company.time_zone))
 
 
 def _refuse_unused(settings: Settings) -> None:
@@ -152,7 +155,8 @@ def _refuse_unused(settings: Settings) -> None:
         )
 
 
-def _print_report(report: IngestReport) -> None:
+def print_report(report: IngestReport) -> None:
+    """What became of each table."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -177,35 +181,3 @@ def _print_report(report: IngestReport) -> None:
     if report.failed:
         count = f"{len(report.failed)} of {len(report.tables)} tables"
         console(stderr=True).print(f"[bold red]{count} could not be loaded[/] and stay as they were.")
-
-
-class _LoadProgress:
-    """A bar over the tables of a load; nothing where the output is no terminal. A context manager."""
-
-    def __init__(self, out: Console) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._progress = Progress(
-            TextColumn("Loading"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total} tables"),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-            console=out,
-            transient=True,
-            disable=not out.is_terminal,
-        )
-        self._task = self._progress.add_task("", total=None, detail="")
-
-    def __enter__(self) -> _LoadProgress:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, event: ProgressEvent) -> None:
-        """A step of the load."""
-        of = f" of {event.total:,}" if event.total else ""
-        detail = f"{event.table} {event.rows:,}{of}" if event.table else event.stage
-        self._progress.update(self._task, completed=event.tables_done, total=event.tables, detail=detail)

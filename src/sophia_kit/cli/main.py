@@ -21,6 +21,7 @@ from sophia_kit.cli import (
     lineage,
     metrics,
     proofs,
+    quarantine,
     run,
     sandbox,
     serve,
@@ -50,6 +51,7 @@ app.command("lineage")(lineage.lineage_command)
 app.command("ask")(ask.ask_command)
 app.add_typer(definitions.app, name="metrics")
 app.add_typer(alerts.app, name="alerts")
+ingest.app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(checks.app, name="checks")
 app.add_typer(snapshots.app, name="snapshots")

@@ -213,6 +213,8 @@ def print_result(out: Console, result: MetricResult) -> None:
         out.print(Text(f"Defined by the project: {', '.join(first.provenance.own_definitions)}", style="dim"))
     for mark in first.quality:
         out.print(Text(mark.text, style="bold red" if mark.status == "failed" else "yellow"))
+    for failure in first.freshness.failures:
+        out.print(Text(failure, style="yellow"))
     known = f"known at {first.known_at:%Y-%m-%d %H:%M} UTC" if first.known_at else "no snapshot"
     out.print(Text(f"{first.unit}, day {first.day}, {known}, {_freshness(first)}", style="dim"))
 
@@ -284,7 +286,8 @@ def print_explanation(out: Console, item: Explanation) -> None:
     for state in item.tables:
         at = f"{state.last_success_at:%Y-%m-%d %H:%M}" if state.last_success_at else "never"
         rows = "" if state.rows is None else f"{state.rows:,}"
-        table.add_row(state.table, state.source_system, at, rows, state.status)
+        why = "" if state.because is None else f": {state.because}"
+        table.add_row(state.table, state.source_system, at, rows, Text(state.status + why))
     out.print(table)
     _print_checks(out, item)
 

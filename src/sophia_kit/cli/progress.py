@@ -1,4 +1,4 @@
-"""The progress of a run: a line a stage, live on a terminal, plain elsewhere."""
+"""The progress of a run, a line a stage, and of its load, a line a source: live on a terminal, plain elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sophia_kit.ingest import ProgressEvent
 
-__all__ = ["RunProgress"]
+__all__ = ["LoadProgress", "RunProgress"]
 
 _STAGES = {
     "company": "Company   generating its data, serving its vendor on loopback",
@@ -21,6 +21,72 @@ _STAGES = {
     "notebook": "Notebook  metrics, brief and digest of the snapshot's rows",
     "seal": "Proof     signing and logging what came out",
 }
+
+
+class _Sources:
+    """A line for each source of a load, below the others of `progress`."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+        self._rows: dict[tuple[str, str], int] = {}
+        self._failed: dict[str, int] = {}
+
+    def show(self, event: ProgressEvent) -> None:
+        """A step of one of them."""
+        if event.source not in self._tasks:
+            self._tasks[event.source] = self._progress.add_task(f"  {event.source}", total=None, detail="")
+        task = self._tasks[event.source]
+        self._rows[event.source, event.table] = event.rows
+        if event.stage == "failed":
+            self._failed[event.source] = self._failed.get(event.source, 0) + 1
+        over = event.stage != "reading" and event.source_done == event.source_tables
+        detail = self._whole(event) if over else self._part(event)
+        self._progress.update(task, completed=event.source_done, total=event.source_tables, detail=detail)
+        if over:
+            self._progress.stop_task(task)
+
+    def _part(self, event: ProgressEvent) -> str:
+        of = f" of {event.total:,}" if event.total else ""
+        return f"{event.table} {event.rows:,}{of} rows" if event.stage == "reading" else f"{event.table} {event.stage}"
+
+    def _whole(self, event: ProgressEvent) -> str:
+        rows = sum(count for (source, _), count in self._rows.items() if source == event.source)
+        failed = self._failed.get(event.source, 0)
+        told = f"{rows:,} rows in {event.source_tables} tables"
+        return f"[red]{told}, {failed} failed[/]" if failed else told
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=18),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+class LoadProgress:
+    """Shows a load by itself: a line a source; nothing where the output is no terminal. A context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = _bars(console)
+        self._sources = _Sources(self._progress)
+
+    def __enter__(self) -> LoadProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, event: ProgressEvent) -> None:
+        """A step of the load."""
+        if event.table:
+            self._sources.show(event)
 
 
 class RunProgress:
@@ -32,15 +98,8 @@ class RunProgress:
         self._began = 0.0
         self._current = ""
         self._rows = ""
-        self._progress = Progress(
-            SpinnerColumn(finished_text="✓"),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=18),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not self._live,
-        )
+        self._progress = _bars(console)
+        self._sources = _Sources(self._progress)
         self._task: TaskID | None = None
 
     def __enter__(self) -> RunProgress:
@@ -65,11 +124,12 @@ class RunProgress:
         """A step of the load."""
         if event.table:
             self._rows = f"{event.tables_done} of {event.tables} tables"
-            detail = f"{event.table} {event.rows:,}" if event.stage == "reading" else event.table
+            if self._live:
+                self._sources.show(event)
         else:
-            detail = self._rows = f"{event.rows:,} rows in {event.tables} tables"
+            self._rows = f"{event.rows:,} rows in {event.tables} tables"
         if self._task is not None:
-            self._progress.update(self._task, completed=event.tables_done, total=event.tables, detail=detail)
+            self._progress.update(self._task, completed=event.tables_done, total=event.tables, detail=self._rows)
 
     def _finish(self) -> None:
         if not self._current:

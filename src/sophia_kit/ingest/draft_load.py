@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sophia_kit.core.clock import Clock
@@ -148,17 +149,18 @@ class DraftLoad:
         reports: list[TableReport] = []
         down: SophiaError | None = None
         for contract in contracts:
-            self._event("reading", contract, 0, None)
+            progress = partial(self._event, contract, len(reports), len(contracts))
+            progress("reading", 0, None)
             why_off = source.off(contract)
             if why_off is not None:
                 report = TableReport(contract.table, contract.source, "off", 0, 0, 0, 0, (), why_off)
                 self._behind[contract.table] = Behind(None, why_off)
             else:
-                report, error = await self._table(source, contract, down, typing, writing)
+                report, error = await self._table(source, contract, down, typing, writing, partial(progress, "reading"))
                 down = down or (error if isinstance(error, _SOURCE_IS_DOWN) else None)
             reports.append(report)
             self._done += 1
-            self._event(report.status, contract, report.rows_read, report.rows_read)
+            self._event(contract, len(reports), len(contracts), report.status, report.rows_read, report.rows_read)
         return reports, down
 
     async def _table(
@@ -168,6 +170,7 @@ class DraftLoad:
         down: SophiaError | None,
         typing: ThreadPoolExecutor,
         writing: ThreadPoolExecutor,
+        on_rows: Callable[[int, int | None], None],
     ) -> tuple[TableReport, SophiaError | None]:
         cursor = self._cursors.get((contract.source, contract.resource))
         attempt = self._attempts.start(contract, mode=self._scope.mode(cursor), cursor=cursor)
@@ -184,7 +187,7 @@ class DraftLoad:
                 writing=writing,
                 backlog=self._backlog,
                 seen_demo=self._seen_demo,
-                on_rows=lambda rows, total: self._event("reading", contract, rows, total),
+                on_rows=on_rows,
             )
             try:
                 outcome = await load.run(source, cursor, self._scope)
@@ -262,8 +265,13 @@ class DraftLoad:
         elif self._demo != demo:
             raise MixedData(demo=demo, held=self._held)
 
-    def _event(self, stage: Stage, contract: Contract, rows: int, total: int | None) -> None:
-        self._tell(ProgressEvent(stage, contract.source, contract.table, rows, total, self._done, self._tables))
+    def _event(
+        self, contract: Contract, source_done: int, source_tables: int, stage: Stage, rows: int, total: int | None
+    ) -> None:
+        source, table = contract.source, contract.table
+        self._tell(
+            ProgressEvent(stage, source, table, rows, total, self._done, self._tables, source_done, source_tables)
+        )
 
 
 async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -26,6 +26,7 @@ class ProgressEvent:
         rows: rows read of that table so far; of all tables for the snapshot.
         total: rows expected, or None when the source doesn't say.
         tables_done, tables: how far the whole load is.
+        source_done, source_tables: how far its source is.
     """
 
     stage: Stage
@@ -35,6 +36,8 @@ class ProgressEvent:
     total: int | None
     tables_done: int
     tables: int
+    source_done: int = 0
+    source_tables: int = 0
 
 
 Progress = Callable[[ProgressEvent], None]

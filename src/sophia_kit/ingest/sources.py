@@ -97,15 +97,12 @@ class Portion:
 
 
 class Source(Protocol):
-    """Something that delivers tables.
+    """Something that delivers tables."""
 
-    Attributes:
-        name: for people.
-        complete_image: whether a full reading shows every record there is, so that one it lacks was deleted.
-    """
-
-    name: str
-    complete_image: bool
+    @property
+    def complete_image(self) -> bool:
+        """Whether a full reading shows every record there is, so that one it lacks was deleted."""
+        ...
 
     def delivers(self, contract: Contract) -> bool:
         """Whether it is the one that has the table."""

@@ -237,7 +237,9 @@ class Reader:
             state = self.freshness.get(table)
             if state is None or state.last_success_at is None:
                 system = f" ({state.source_system})" if state else ""
-                return Unknown("not_loaded", f"{table} was never loaded: its source{system} hasn't delivered it.")
+                noted = None if state is None else state.reason
+                why = f"its source{system} hasn't delivered it." if noted is None else noted.rstrip(".") + "."
+                return Unknown("not_loaded", f"{table} was never loaded: {why}")
         first = self._first_day(definition)
         if first is None:
             return Unknown("no_rows", f"{definition.base} was loaded, but holds no rows.")

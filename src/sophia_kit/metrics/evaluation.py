@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sophia_kit.core.clock import Clock, company_day
@@ -280,10 +280,9 @@ def _freshness(reader: Reader, clock: Clock) -> Freshness:
         return Freshness("unknown", None, never)
     moments = {state.table_name: state.last_success_at for state in states if state.last_success_at is not None}
     now = clock.now()
-    stale = tuple(
-        state.table_name for state in states if now - moments[state.table_name] > timedelta(hours=state.freshness_hours)
-    )
-    return Freshness("stale" if stale else "fresh", min(moments.values()), stale)
+    stale = tuple(state.table_name for state in states if state.status(now) == "stale")
+    failures = tuple(f"{state.table_name}: {state.because(now)}" for state in states if state.failed_at is not None)
+    return Freshness("stale" if stale else "fresh", min(moments.values()), stale, failures)
 
 
 def provenance_of(reader: Reader, catalogue: Catalogue, definition: Definition, warehouse: Engine) -> Provenance:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 from sophia_kit.metrics.compile import Shape
@@ -46,6 +46,7 @@ class TableState:
         last_success_at: when it was last loaded completely (UTC); None when it never was.
         freshness_hours: how old its last load may be.
         rows: of the whole table; None to a principal who may not see them all.
+        because: why it isn't fresh; None when it is.
     """
 
     table: str
@@ -54,6 +55,7 @@ class TableState:
     freshness_hours: float
     rows: int | None
     status: str
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,12 +274,18 @@ def _states(warehouse: Engine, names: tuple[str, ...], clock: Clock, *, restrict
         state = freshness.get(name)
         if state is None:
             continue
-        at = state.last_success_at
-        status = "unknown" if at is None else "fresh"
-        if at is not None and now - at > timedelta(hours=state.freshness_hours):
-            status = "stale"
         rows = None if restricted else state.row_count
-        states.append(TableState(name, state.source_system, at, state.freshness_hours, rows, status))
+        states.append(
+            TableState(
+                name,
+                state.source_system,
+                state.last_success_at,
+                state.freshness_hours,
+                rows,
+                state.status(now),
+                state.because(now),
+            )
+        )
     return tuple(states)
 
 

@@ -43,7 +43,8 @@ def _row(state: TableState) -> str:
     at = f"{state.last_success_at:%Y-%m-%d %H:%M}" if state.last_success_at else "never"
     rows = "" if state.rows is None else f"{state.rows:,}"
     late = "" if state.status == "fresh" else " class='warn'"
+    why = "" if state.because is None else f": {state.because}"
     return (
         f"<tr><td>{escape(state.table)}</td><td>{escape(state.source_system)}</td><td>{at}</td>"
-        f"<td class='n'>{rows}</td><td{late}>{state.status}</td></tr>"
+        f"<td class='n'>{rows}</td><td{late}>{state.status}{escape(why)}</td></tr>"
     )

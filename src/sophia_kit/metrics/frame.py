@@ -71,7 +71,11 @@ def metadata_of(result: MetricResult) -> dict[str, str]:
         "row_filter": () if query.principal is None else query.principal.attributes,
         "known_at": first.known_at,
         "demo": first.demo,
-        "freshness": {"status": first.freshness.status, "as_of": first.freshness.as_of},
+        "freshness": {
+            "status": first.freshness.status,
+            "as_of": first.freshness.as_of,
+            "failures": first.freshness.failures,
+        },
         "failed_checks": [asdict(mark) for mark in first.quality],
         "engine": provenance.engine,
         "query_ids": provenance.query_ids,

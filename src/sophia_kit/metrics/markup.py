@@ -205,7 +205,8 @@ def footer(value: MetricValue) -> str:
         "unknown": f"<span class='warn'>Age of data unknown{escape(named)}</span>",
     }[state.status]
     known = f"known at {value.known_at:%Y-%m-%d %H:%M} UTC" if value.known_at else "no snapshot"
-    failed = "".join(f"<div class='warn small'>{escape(mark.text)}</div>" for mark in value.quality)
+    warnings = [mark.text for mark in value.quality] + list(state.failures)
+    failed = "".join(f"<div class='warn small'>{escape(text)}</div>" for text in warnings)
     return (
         f"{failed}<div class='small'>{escape(value.unit)}, day {value.day}, {known}. {said}</div>"
         f"<details><summary>How this was made</summary>{_made(value, value.provenance)}</details>"

@@ -117,14 +117,17 @@ class Freshness:
     """How old the data behind a value is.
 
     Attributes:
-        status: `stale` when a table is older than its contract permits; `unknown` when one was never loaded.
+        status: `stale` when a table is older than its contract permits, or its last load failed; `unknown` when one was
+            never loaded.
         as_of: the oldest last successful load of the tables read (UTC); None when nothing was loaded.
         tables: the raw tables that are not fresh.
+        failures: a sentence for each of them whose last load failed: when, and why.
     """
 
     status: Literal["fresh", "stale", "unknown"]
     as_of: datetime | None
     tables: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -61,11 +61,8 @@ def freshness_gate(warehouse: Warehouse, required: Iterable[str], now: datetime)
         limit = Decimal(str(table.freshness_hours)).normalize()
         fact = Fact(f"gate.{table.table_name}.limit", limit, "hours", f"{limit:f} h")
         lines.append(Line(fact, table.table_name))
-        status: Literal["fresh", "stale", "never loaded"] = "fresh"
-        if table.last_success_at is None:
-            status = "never loaded"
-        elif now - table.last_success_at > timedelta(hours=table.freshness_hours):
-            status = "stale"
+        found = table.status(now)
+        status: Literal["fresh", "stale", "never loaded"] = "never loaded" if found == "unknown" else found
         states.append(
             TableState(
                 table.table_name,
@@ -149,7 +146,8 @@ _OF_A_WHOLE: Final = ("freshness", "row_count_drift", "reconciliation")
 def _late(state: TableState) -> Finding:
     needed = "" if state.required else " Nothing in this brief stands on it."
     if state.status == "stale":
-        return Finding("stale", state.table, f"Its last complete load is older than its contract permits.{needed}")
+        told = "Its last load failed, or its last complete one is older than its contract permits."
+        return Finding("stale", state.table, f"{told}{needed}")
     return Finding("never loaded", state.table, f"No source has delivered it.{needed}")
 
 
