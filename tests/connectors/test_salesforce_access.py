@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 from tests.connectors.salesforce_org import DATA, Org, records
-from tests.wire import Reply
+from tests.wire import Reply, Request
 
 from sophia_kit.connectors import Batch
 from sophia_kit.connectors.salesforce import Salesforce
@@ -42,10 +42,13 @@ def opened(settings: Settings) -> Opened:
 def pages(org: Org, *parts: list[dict[str, Any]]) -> None:
     """Have the organisation answer `/query` with these pages."""
     org.pages = list(parts)
-    for number in range(len(parts)):
-        path = QUERY if number == 0 else f"{QUERY}/01g-{number}"
+
+    def answer(request: Request) -> Reply:
+        number = 0 if request.path == QUERY else int(request.path.rpartition("-")[2])
         following = {"nextRecordsUrl": f"{QUERY}/01g-{number + 1}"} if number + 1 < len(parts) else {}
-        org.overrides[path] = lambda _, number=number, following=following: org.page(number, **following)
+        return org.page(number, **following)
+
+    org.overrides |= {QUERY: answer} | {f"{QUERY}/01g-{number}": answer for number in range(1, len(parts))}
 
 
 async def found(salesforce: Salesforce, soql: str, **limits: Any) -> list[Batch]:

@@ -27,15 +27,23 @@ def doctor_command(
         print_json(parts)
     else:
         from rich.table import Table
+        from rich.text import Text
 
         style = {"reachable": "green", "failing": "bold red", "unconfigured": "yellow", "configured": "cyan"}
         table = Table(box=None, pad_edge=False)
-        for column in ("Part", "State", "Answer", "What to do"):
+        for column in ("Part", "State", "Answer"):
             table.add_column(column, overflow="fold")
+        # Below the table, where the names of variables have room: nobody can copy one that is broken in two.
+        advice = Table.grid(padding=(0, 2))
         for part in parts:
-            took = f" ({part.latency_ms:.0f} ms)" if part.latency_ms is not None else ""
+            took = f" ({part.latency_ms:,.0f} ms)" if part.latency_ms is not None else ""
             state = f"[{style[part.state]}]{part.state}[/]"
-            table.add_row(part.part, state, part.detail + took, part.hint or "")
+            table.add_row(part.part, state, Text(part.detail + took))
+            if part.hint:
+                advice.add_row(part.part, Text(part.hint))
         console().print(table)
+        if advice.rows:
+            console().print("\nWhat to do", style="bold")
+            console().print(advice)
     if any(part.state == "failing" for part in parts):
         raise typer.Exit(1)

@@ -112,9 +112,8 @@ def _snowflake(settings: Settings) -> PartHealth:
     if missing:
         used = settings.engine == "snowflake"
         state: PartState = "failing" if used else "unconfigured"
-        return PartHealth(
-            "snowflake", state, f"{', '.join(missing)} not set", "docs/snowflake.md says how to set it up."
-        )
+        said = "metrics are to be evaluated there, and it isn't set up" if used else "no account is configured"
+        return PartHealth("snowflake", state, said, f"Set {', '.join(missing)}; see docs/snowflake.md.")
     with SnowflakeWarehouse.open(settings) as warehouse:
         tables = warehouse.freshness().values()
         loaded = [table for table in tables if table.last_success_at is not None]

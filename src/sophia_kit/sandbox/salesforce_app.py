@@ -42,10 +42,13 @@ class App:
         public = private.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        wanted = {"require": ["iss", "sub", "aud", "exp"]}
         try:
             claims = jwt.decode(
-                assertion, public, algorithms=["RS256"], audience=[*_LOGIN_HOSTS, base_url], options=wanted
+                assertion,
+                public,
+                algorithms=["RS256"],
+                audience=[*_LOGIN_HOSTS, base_url],
+                options={"require": ["iss", "sub", "aud", "exp"]},
             )
         except jwt.InvalidAudienceError:
             return "invalid_grant", "audience is invalid"
