@@ -68,8 +68,8 @@ def demo_command(
         from sophia_kit.jobs import run_job
 
         def loading(event: ProgressEvent) -> None:
-            if event.source == "landing":
-                # What the vendor had is loaded; its memory is wanted elsewhere.
+            if event.stage == "checking":
+                # What the vendors had is loaded; its memory is wanted elsewhere.
                 sandbox.stop()
             progress.load(event)
 
