@@ -103,14 +103,14 @@ class Slack:
             raise _Refused("invalid_types")
         found = [
             channel.record
-            for channel in self._workspace.channels.values()
+            for channel in self.workspace.channels.values()
             if ("private_channel" if channel.record["is_private"] else "public_channel") in types
             and not (channel.record["is_archived"] and _true(sent.get("exclude_archived")))
         ]
         return _listed("channels", found, request, sent)
 
     def _users(self, request: Request, sent: Mapping[str, str]) -> bytes:
-        return _listed("members", self._workspace.users, request, sent)
+        return _listed("members", self.workspace.users, request, sent)
 
     def _members(self, request: Request, sent: Mapping[str, str]) -> bytes:
         return _listed("members", self._channel(sent).members, request, sent)
@@ -159,13 +159,14 @@ class Slack:
         return to_json({"ok": True, "channel": identifier, "permalink": link})
 
     def _channel(self, sent: Mapping[str, str]) -> Channel:
-        found = self._workspace.channels.get(sent.get("channel", ""))
+        found = self.workspace.channels.get(sent.get("channel", ""))
         if found is None:
             raise _Refused("channel_not_found")
         return found
 
     @property
-    def _workspace(self) -> Workspace:
+    def workspace(self) -> Workspace:
+        """What is shown on the company's day."""
         with self._lock:
             if self._held is None:
                 self._held = Workspace(self._company)
