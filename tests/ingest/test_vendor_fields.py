@@ -111,6 +111,27 @@ async def test_a_field_that_goes_again_is_no_longer_asked_for(org: Org, settings
     assert "Tier__c" not in org.queries()[-1]
 
 
+async def test_what_the_settings_don_t_list_is_neither_loaded_nor_drift(org: Org, settings: Settings) -> None:
+    section = settings.salesforce.model_copy(update={"objects": ("Account",), "fields": {"Account": ("Name",)}})
+    listed = settings.model_copy(update={"salesforce": section})
+    org.pages = [records(1)]
+    assert await load(listed) == ()
+    org.fields = (*org.fields, "Tier__c")
+    assert await load(listed) == ()
+    assert "Tier__c" not in "".join(org.queries())
+    people = {"people": replace(ACCOUNTS, table="people", resource="Contact")}
+    with State.open(listed.state_location) as state:
+        store = SnapshotStore(listed.snapshots_dir, keep=3)
+        report = await ingest(
+            listed, state, store, listed.clock(), connectors=[Salesforce(listed)], contracts=CONTRACTS | people
+        )
+    told = {table.table: (table.status, table.note) for table in report.tables}
+    assert told == {
+        "customers": ("complete", None),
+        "people": ("off", "it is not listed in SOPHIA_SALESFORCE__OBJECTS"),
+    }
+
+
 def test_a_cursor_of_another_form_means_reading_everything_again() -> None:
     assert VendorCursor.parse("2025-06-01T00:00:00.000Z") is None
     assert VendorCursor.parse('["at"]') is None

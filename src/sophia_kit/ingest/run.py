@@ -144,9 +144,7 @@ async def _sources(
             _refuse_half_configured(settings, name, missing[name])
         connectors = [await stack.enter_async_context(connect(name, settings)) for name in wanted if not missing[name]]
     found: list[Source] = [
-        ConnectorSource(connector, settings.privacy)
-        for connector in connectors
-        if not only or connector.provider in only
+        ConnectorSource(connector) for connector in connectors if not only or connector.provider in only
     ]
     path = landing or settings.landing.path
     if path is not None and (not only or "landing" in only):

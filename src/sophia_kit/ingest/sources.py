@@ -15,7 +15,6 @@ import polars as pl
 from sophia_kit.connectors import Connector
 from sophia_kit.connectors.api import moment_text
 from sophia_kit.core.errors import IngestError
-from sophia_kit.core.settings import PrivacySettings
 from sophia_kit.ingest.contract import Contract
 from sophia_kit.ingest.convert import Converted, Converter
 from sophia_kit.ingest.cursors import VendorCursor, cursor_of
@@ -127,10 +126,9 @@ class ConnectorSource:
 
     complete_image = True
 
-    def __init__(self, connector: Connector, privacy: PrivacySettings) -> None:
+    def __init__(self, connector: Connector) -> None:
         self.name = connector.provider
         self._connector = connector
-        self._privacy = privacy
 
     def delivers(self, contract: Contract) -> bool:
         """See `Source.delivers`."""
@@ -138,10 +136,7 @@ class ConnectorSource:
 
     def off(self, contract: Contract) -> str | None:
         """See `Source.off`."""
-        resource = self._connector.resources.get(contract.resource)
-        if resource is None or resource.opt_in is None or getattr(self._privacy, resource.opt_in):
-            return None
-        return f"it is read only where SOPHIA_PRIVACY__{resource.opt_in.upper()} is true"
+        return self._connector.off(contract.resource)
 
     async def read(self, contract: Contract, cursor: str | None, scope: Scope) -> AsyncGenerator[Portion, None]:
         """See `Source.read`.
