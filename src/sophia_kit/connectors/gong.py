@@ -112,9 +112,7 @@ class Gong(ApiConnector):
             "parties": lambda: self._parties(asked, image, until),
             "transcripts": lambda: self._transcripts(asked, image, until),
         }[resource]()
-        async for batch in self._batches(
-            resource_asked, pages, absent=tuple(absent), image_since=image if until is None else None
-        ):
+        async for batch in self._batches(resource_asked, pages, absent=tuple(absent), image_since=image):
             yield batch
 
     async def fields(self, resource: str) -> tuple[str, ...]:
@@ -155,7 +153,7 @@ class Gong(ApiConnector):
                 async for spoken in self._lists("callTranscripts", _TRANSCRIPTS, body):
                     for item in spoken.items:
                         call = item.get("callId")
-                        if call not in begun:
+                        if not isinstance(call, str) or call not in begun:
                             raise self._malformed("it sent the transcript of a call that wasn't asked for")
                         records += said(call, begun[call], item.get("transcript"), asked)
             yield Page(records, listed.answer.demo, listed.answer.date)

@@ -54,12 +54,18 @@ _CALL = {
 _PARTY = (
     "id", "emailAddress", "name", "title", "userId", "speakerId", "context", "affiliation", "phoneNumber", "methods",
 )  # fmt: skip
-_MONOLOGUE = ("speakerId", "topic", "sentences")
+_PARTY_NAMES, _MONOLOGUE = frozenset(_PARTY), frozenset({"speakerId", "topic", "sentences"})
 _TRACKER = (
     "trackerId", "trackerName", "workspaceId", "languageKeywords", "affiliation", "partOfQuestion", "saidAt",
     "saidAtInterval", "saidAtUnit", "saidInTopics", "saidInCallParts", "filterQuery", "created", "creatorUserId",
     "updated", "updaterUserId",
 )  # fmt: skip
+_Shape = tuple[tuple[tuple[str, ...], frozenset[str]], ...]
+_USER_SHAPE, _CALL_SHAPE, _TRACKER_SHAPE = (
+    tuple((tuple(path.split(".")) if path else (), frozenset(names)) for path, names in named.items())
+    for named in (_USER, _CALL, {"": _TRACKER})
+)
+"""The objects of a record, each by its path, and the fields that the reference names there."""
 _LISTS = frozenset({
     "emailAliases", "personalMeetingUrls", "settings", "spokenLanguages", "context", "methods", "languageKeywords",
     "saidInTopics", "saidInCallParts",
@@ -70,33 +76,33 @@ _STATS = ("Talk Ratio", "Longest Monologue", "Longest Customer Story", "Interact
 _OBJECTS = (("Salesforce", "Account"), ("Salesforce", "Opportunity"))
 
 
-def _part(record: object, path: str) -> Mapping[str, Any]:
+def _part(record: object, *path: str) -> Mapping[str, Any]:
     """The object at a path; empty when there is none."""
-    for name in path.split(".") if path else ():
+    for name in path:
         record = record.get(name) if isinstance(record, dict) else None
     return record if isinstance(record, dict) else {}
 
 
-def _members(record: object, path: str, name: str) -> list[Mapping[str, Any]] | None:
-    """The objects in the list called `name` at a path; None when there is no list."""
-    found = _part(record, path).get(name)
+def _members(record: object, name: str) -> list[Mapping[str, Any]] | None:
+    """The objects in the list called `name`; None when there is no list."""
+    found = _part(record).get(name)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else None
 
 
-def _value(path: str, name: str) -> _Getter:
-    return lambda record: _part(record, path).get(name)
+def _value(*path: str, name: str) -> _Getter:
+    return lambda record: _part(record, *path).get(name)
 
 
 def _stat(name: str, record: Record) -> Any:
-    stats = _members(record, "interaction", "interactionStats") or ()
+    stats = _members(_part(record, "interaction"), "interactionStats") or ()
     return next((stat.get("value") for stat in stats if stat.get("name") == name), None)
 
 
 def _linked(system: str, kind: str, record: Record) -> Any:
     """The id of the first object of a kind that the call is linked with in another system."""
-    for link in _members(record, "", "context") or ():
+    for link in _members(record, "context") or ():
         if link.get("system") == system:
-            for thing in _members(link, "", "objects") or ():
+            for thing in _members(link, "objects") or ():
                 if thing.get("objectType") == kind:
                     return thing.get("objectId")
     return None
@@ -104,7 +110,7 @@ def _linked(system: str, kind: str, record: Record) -> Any:
 
 def _topics(record: Record) -> str | None:
     """The names of the topics that were spoken about, joined by '|'."""
-    topics = _members(record, "content", "topics")
+    topics = _members(_part(record, "content"), "topics")
     if topics is None:
         return None
     return "|".join(str(topic.get("name")) for topic in topics if topic.get("duration") != 0)
@@ -114,7 +120,7 @@ def _sentiment(record: Record) -> Any:
     """What the system that uploaded the call says of its sentiment: `{"sentiment": ...}` in the custom data."""
     custom = _part(record, "metaData").get("customData")
     try:
-        return _part(json.loads(custom), "").get("sentiment") if isinstance(custom, str) else None
+        return _part(json.loads(custom)).get("sentiment") if isinstance(custom, str) else None
     except ValueError:
         return None
 
@@ -125,15 +131,16 @@ def _ended(record: Record) -> str | None:
     started, duration = moment_of(meta.get("started")), meta.get("duration")
     if started is None:
         return None
-    whole = isinstance(duration, int) and 0 <= duration <= _LONGEST_S
-    return moment_text(started + timedelta(seconds=duration) if whole else started)
+    if isinstance(duration, int) and 0 <= duration <= _LONGEST_S:
+        started += timedelta(seconds=duration)
+    return moment_text(started)
 
 
 _CALL_GETTERS: dict[str, _Getter] = {
     "ended": _ended,
-    **{f"metaData.{name}": _value("metaData", name) for name in _CALL["metaData"]},
+    **{f"metaData.{name}": _value("metaData", name=name) for name in _CALL["metaData"]},
     **{
-        f"interaction.questions.{name}": _value("interaction.questions", name)
+        f"interaction.questions.{name}": _value("interaction", "questions", name=name)
         for name in _CALL["interaction.questions"]
     },
     **{f"interaction.interactionStats.{name}": partial(_stat, name) for name in _STATS},
@@ -152,12 +159,14 @@ FIELDS: Mapping[str, frozenset[str]] = {
 """By resource, what can be asked for."""
 
 
-def _unknown(record: Record, shape: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Any]]:
+def _unknown(record: Record, shape: _Shape) -> Record:
     """The fields of a record that the reference doesn't name."""
-    for path, known in shape.items():
-        part = _part(record, path)
-        for name in part.keys() - known:
-            yield f"{path}.{name}" if path else name, part[name]
+    found: Record = {}
+    for path, known in shape:
+        part = _part(record, *path)
+        if not known.issuperset(part):
+            found |= {".".join((*path, name)): part[name] for name in part.keys() - known}
+    return found
 
 
 class CallShape:
@@ -174,11 +183,11 @@ class CallShape:
         self._getters = tuple((name, getters[name]) for name in asked)
 
     def record(self, call: Record) -> Record:
-        return {name: get(call) for name, get in self._getters} | dict(_unknown(call, _CALL))
+        return {name: get(call) for name, get in self._getters} | _unknown(call, _CALL_SHAPE)
 
     def _mentions(self, call: Record) -> Any:
         """A defined tracker that isn't among a call's trackers wasn't heard."""
-        trackers = _members(call, "content", "trackers")
+        trackers = _members(_part(call, "content"), "trackers")
         if trackers is None or self._competitors is None:
             return None
         return next((one.get("count") for one in trackers if one.get("name") == self._competitors), 0)
@@ -186,12 +195,11 @@ class CallShape:
 
 def plain(resource: str, record: Record, asked: Sequence[str]) -> Record:
     """A user or a tracker."""
-    shape: Mapping[str, Sequence[str]] = _USER if resource == "users" else {"": _TRACKER}
     found = {}
     for name in asked:
-        path, _, last = name.rpartition(".")
-        found[name] = _part(record, path).get(last)
-    return found | dict(_unknown(record, shape))
+        *path, last = name.split(".")
+        found[name] = _part(record, *path).get(last)
+    return found | _unknown(record, _USER_SHAPE if resource == "users" else _TRACKER_SHAPE)
 
 
 def took_part(call: Record, asked: Sequence[str]) -> Iterator[Record]:
@@ -199,18 +207,17 @@ def took_part(call: Record, asked: Sequence[str]) -> Iterator[Record]:
     meta = _part(call, "metaData")
     key, started, parties = meta.get("id"), meta.get("started"), call.get("parties")
     for item in parties if isinstance(parties, list) else ():
-        party = _part(item, "")
+        party = _part(item)
         own = {"key": _joined(key, party.get("id")), "callId": key, STARTED: started}
-        yield {name: own[name] if name in own else party.get(name) for name in asked} | {
-            name: value for name, value in party.items() if name not in _PARTY
-        }
+        record = {name: own[name] if name in own else party.get(name) for name in asked}
+        yield record | {name: party[name] for name in party.keys() - _PARTY_NAMES}
 
 
 def said(call: str, started: Any, transcript: object, asked: Sequence[str]) -> Iterator[Record]:
     """The monologues of a call, one record each; `start` and `end` in whole seconds from the beginning of the call."""
     for position, item in enumerate(transcript if isinstance(transcript, list) else ()):
-        monologue = _part(item, "")
-        sentences = _members(monologue, "", "sentences") or ()
+        monologue = _part(item)
+        sentences = _members(monologue, "sentences") or ()
         own = {
             "key": f"{call}:{position}",
             "callId": call,
@@ -220,9 +227,8 @@ def said(call: str, started: Any, transcript: object, asked: Sequence[str]) -> I
             "end": _seconds(sentences[-1].get("end")) if sentences else None,
             "text": " ".join(str(sentence.get("text")) for sentence in sentences) if sentences else None,
         }
-        yield {name: own[name] if name in own else monologue.get(name) for name in asked} | {
-            name: value for name, value in monologue.items() if name not in _MONOLOGUE
-        }
+        record = {name: own[name] if name in own else monologue.get(name) for name in asked}
+        yield record | {name: monologue[name] for name in monologue.keys() - _MONOLOGUE}
 
 
 def _joined(*parts: Any) -> str | None:

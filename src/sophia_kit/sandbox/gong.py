@@ -148,7 +148,7 @@ class Gong:
         name: str,
         found: Sequence[Any],
         cursor: object,
-        shaped: Callable[[Any], dict[str, Any]] = dict,
+        shaped: Callable[[Any], str] = json.dumps,
     ) -> Response:
         size = request.page_size(_PAGE)
         begin = _place(cursor)
@@ -160,8 +160,10 @@ class Gong:
         }
         if until < len(found):
             records["cursor"] = base64.urlsafe_b64encode(f"page:{until}".encode()).decode()
-        listed = [shaped(item) for item in found[begin:until]]
-        return json_response(200, {"requestId": self._request_id(), "records": records, name: listed})
+        head = json.dumps({"requestId": self._request_id(), "records": records})
+        listed = ",".join(shaped(item) for item in found[begin:until])
+        body = f'{head[:-1]},"{name}":[{listed}]}}'
+        return Response(200, body.encode(), {"Content-Type": "application/json;charset=UTF-8"})
 
     def _request_id(self) -> str:
         return f"sandbox{next(self._serial):012d}"
@@ -218,20 +220,21 @@ def _place(cursor: object) -> int:
     raise _Refused(400, "The cursor is invalid or has expired")
 
 
-def _selected(call: Call, selector: Mapping[str, Any]) -> dict[str, Any]:
+def _selected(call: Call, selector: Mapping[str, Any]) -> str:
     """A call with what its content selector exposes."""
     exposed = _object(selector, "exposedFields")
-    found: dict[str, Any] = {"metaData": call.parts["metaData"]}
+    found = [f'"metaData":{call.parts["metaData"]}']
     if selector.get("context", "None") != "None":
-        found["context"] = call.parts["context"]
+        found.append(f'"context":{call.parts["context"]}')
     if exposed.get("parties"):
-        found["parties"] = call.parts["parties"]
+        found.append(f'"parties":{call.parts["parties"]}')
     for part, names in (("content", _CONTENT), ("interaction", _INTERACTION)):
         wanted = [name for flag, name in names.items() if _object(exposed, part).get(flag)]
         if wanted:
-            found[part] = {name: call.parts[f"{part}.{name}"] for name in wanted}
-    return found
+            within = ",".join(f'"{name}":{call.parts[f"{part}.{name}"]}' for name in wanted)
+            found.append(f'"{part}":{{{within}}}')
+    return f"{{{','.join(found)}}}"
 
 
-def _transcript(call: Call) -> dict[str, Any]:
-    return {"callId": call.key, "transcript": call.transcript}
+def _transcript(call: Call) -> str:
+    return f'{{"callId":"{call.key}","transcript":{call.transcript}}}'
