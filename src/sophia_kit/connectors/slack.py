@@ -287,11 +287,11 @@ def _message(
     channel: str, start: datetime | None, end: datetime | None, fields: Sequence[str], found: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     """A message's record; None outside of the window: a thread shows the message it hangs on in any case."""
-    posted = second_of(found.get("ts"))
-    if posted is not None:
-        if start is not None and posted < start.timestamp():
-            return None
-        if end is not None and posted >= end.timestamp():
+    if start is not None or end is not None:
+        posted = second_of(found.get("ts"))
+        if posted is not None and (
+            (start is not None and posted < start.timestamp()) or (end is not None and posted >= end.timestamp())
+        ):
             return None
     return fields_.MESSAGES.record(found, fields_.message(found, channel), fields)
 

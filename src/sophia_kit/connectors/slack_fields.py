@@ -50,6 +50,8 @@ class Shape:
         """The fields asked for, and those that the reference doesn't name."""
         flat = found if self.objects.isdisjoint(found) else _flat(found, self.objects)
         record = {name: added[name] if name in added else flat.get(name) for name in (*asked, *self.always)}
+        if self.named.issuperset(flat):
+            return record
         return record | {name: value for name, value in flat.items() if name not in self.named and name not in added}
 
 
@@ -131,16 +133,24 @@ def member(of: Mapping[str, Any], who: str) -> dict[str, Any]:
 
 def message(found: Mapping[str, Any], of: str) -> dict[str, Any]:
     """What is added to a message of the channel `of`; nulls where its `ts` is none."""
-    ts, edited = found.get("ts"), found.get("edited")
+    ts, thread, edited = found.get("ts"), found.get("thread_ts"), found.get("edited")
     posted = second_of(ts)
-    changed = second_of(edited.get("ts")) if isinstance(edited, dict) else None
-    thread = found.get("thread_ts")
+    if posted is None:
+        name = root = posted_at = modified_at = None
+    else:
+        name = root = f"{of}:{ts}"
+        if thread is not None and second_of(thread) is not None:
+            root = f"{of}:{thread}"
+        posted_at = modified_at = _iso(posted)
+        changed = second_of(edited.get("ts")) if isinstance(edited, dict) else None
+        if changed is not None and changed > posted:
+            modified_at = _iso(changed)
     return {
-        "id": None if posted is None else f"{of}:{ts}",
+        "id": name,
         "channel": of,
-        "thread_id": None if posted is None else f"{of}:{ts if second_of(thread) is None else thread}",
-        "posted_at": _iso(posted),
-        "modified_at": _iso(posted if changed is None or posted is None else max(posted, changed)),
+        "thread_id": root,
+        "posted_at": posted_at,
+        "modified_at": modified_at,
         "deleted": found.get("subtype") == _TOMBSTONE,
     }
 
