@@ -351,7 +351,18 @@ class GitHub(ApiConnector):
         return f"{theirs.path}?{theirs.query}"
 
     async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        return await (await self._connected()).get(path, params, headers=HEADERS)
+        try:
+            return await (await self._connected()).get(path, params, headers=HEADERS)
+        except RequestRejected as error:
+            if error.http_status != 404 or not path.startswith("/repos/"):
+                raise
+            name = "/".join(path.split("/")[2:4])
+            raise RequestRejected(
+                f"GitHub shows no {name}, or not all of it: it answered 404.",
+                provider=PROVIDER,
+                hint=error.hint,
+                http_status=404,
+            ) from None
 
     async def _open(self) -> HttpClient:
         given = self._settings.github

@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any
-
-import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from typing import TYPE_CHECKING, Any
 
 from sophia_kit.connectors.api import moment_of
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import AuthFailed, ConfigError, MalformedAnswer, ProviderError, RequestRejected
 from sophia_kit.core.http import HttpClient
 from sophia_kit.core.settings import GitHubSettings, HttpSettings
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 __all__ = ["HEADERS", "PERMISSIONS", "Session", "said"]
 
@@ -149,6 +147,9 @@ class _Claim:
         return (self._last,) if self._last else ()
 
     def _sign(self) -> None:
+        # jwt and cryptography take a while to import, and a token needs neither.
+        import jwt
+
         now = self._clock.now() + self._skew
         claims = {"iat": now - _ISSUED_BEFORE, "exp": now + _EXPIRES_AFTER, "iss": self._app_id}
         self._last = jwt.encode(claims, self._key, algorithm="RS256")
@@ -161,6 +162,10 @@ def said(body: Any) -> str:
 
 def _rsa_key(text: str) -> RSAPrivateKey:
     """The key in a text, whose line breaks many places can keep only as a backslash and an n."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     content = text.strip().replace("\\n", "\n").encode()
     try:
         # The key is the operator's own; whether its primes are primes would take longer than all else here.

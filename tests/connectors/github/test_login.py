@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from tests.connectors.github_gateway import HTTP, LOGIN, PAYMENTS, PORTAL, read, settings_of
+from tests.connectors.github.reading import HTTP, LOGIN, PAYMENTS, PORTAL, read, settings_of
 from tests.connectors.vendors import Gateway
 from tests.wire import Reply, Request, WireServer
 
@@ -23,10 +22,7 @@ from sophia_kit.connectors.github import GitHub
 from sophia_kit.connectors.github_login import PERMISSIONS
 from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import AuthFailed, ConfigError, MalformedAnswer, ProviderError, RequestRejected
-from sophia_kit.sandbox import Company, SandboxServer
 from sophia_kit.sandbox.github_app import APP_ID, private_key
-
-COMPANY = Path(__file__).parents[2] / "data" / "company.toml"
 
 
 class Off(SystemClock):
@@ -37,26 +33,6 @@ class Off(SystemClock):
 
     def now(self) -> datetime:
         return super().now() + self.by
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(Company.load(COMPANY, scale=0.02)) as server:
-        yield server
-
-
-@pytest.fixture
-async def wire(sandbox: SandboxServer) -> AsyncIterator[WireServer]:
-    gateway = Gateway(sandbox.base_url)
-    async with WireServer(gateway) as server:
-        gateway.url = server.url
-        yield server
-
-
-@pytest.fixture
-def gateway(wire: WireServer) -> Gateway:
-    assert isinstance(wire.answer, Gateway)
-    return wire.answer
 
 
 def logins(wire: WireServer) -> list[Request]:

@@ -1,9 +1,13 @@
-"""The sandbox's GitHub behind a gateway, and the settings to read it."""
+"""How the tests of GitHub read it: settings, records, requests."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from tests.wire import Request, WireServer
 
 from sophia_kit.connectors import Batch
 from sophia_kit.connectors.github import GitHub
@@ -12,6 +16,7 @@ from sophia_kit.sandbox.github_app import APP_ID, INSTALLATION_ID, private_key
 
 PAYMENTS, PORTAL, HANDBOOK = "larkfield/payments", "larkfield/portal", "larkfield/handbook"
 LOGIN = f"/app/installations/{INSTALLATION_ID}/access_tokens"
+Opened = Callable[..., GitHub]
 HTTP = HttpSettings(attempts=3, backoff_initial_s=0.01, backoff_max_s=0.02)
 
 
@@ -35,3 +40,11 @@ async def read(github: GitHub, resource: str, since: str | None = None, **more: 
 
 async def records(github: GitHub, resource: str, since: str | None = None, **more: Any) -> list[dict[str, Any]]:
     return [record for batch in await read(github, resource, since, **more) for record in batch.records]
+
+
+def asked(wire: WireServer, end: str) -> list[Request]:
+    return [request for request in wire.requests if request.path.endswith(end)]
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
