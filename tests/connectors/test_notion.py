@@ -14,7 +14,7 @@ import pytest
 from tests.wire import Reply, Request, WireServer
 
 from sophia_kit.connectors.notion import API_VERSION, Notion
-from sophia_kit.core.errors import AuthFailed, MalformedAnswer, ProviderFailing, RequestRejected
+from sophia_kit.core.errors import AuthFailed, MalformedAnswer, ProviderFailing, RequestRejected, Unconfigured
 from sophia_kit.core.settings import HttpSettings, NotionSettings, Settings
 from sophia_kit.sandbox import Company, SandboxServer, connected
 from sophia_kit.sandbox.notion_workspace import notion_id
@@ -236,6 +236,25 @@ async def test_a_data_source_that_is_not_shared_is_named_with_what_to_do(shared:
         assert "Connections" in (caught.value.hint or "")
         health = await notion.health()
     assert (health.state, "Not found: objectives, knowledge." in health.detail) == ("reachable", True)
+
+
+async def test_what_there_is_no_data_source_of_is_off(shared: SandboxServer, tmp_path: Path) -> None:
+    async with Notion(settings_for(shared.base_url, tmp_path, check_ins=" ")) as notion:
+        assert [notion.off(name) for name in notion.resources if notion.off(name)] == [
+            "SOPHIA_NOTION__CHECK_INS is empty"
+        ]
+        with pytest.raises(Unconfigured, match="check_ins"):
+            await records(notion, "check_ins")
+        assert (await notion.health()).detail.endswith("answers.")
+
+
+async def test_a_look_at_a_few_pages_reads_the_content_of_no_more(sandbox: SandboxServer, tmp_path: Path) -> None:
+    async with Notion(settings_for(sandbox.base_url, tmp_path)) as notion:
+        notion.batch_records = 1
+        async for batch in notion.read("knowledge", None, ("markdown",)):
+            if batch.records:
+                break
+    assert asked_of(sandbox, "/markdown") == 1
 
 
 async def test_of_two_data_sources_with_one_title_none_is_guessed(wire_of: Wire) -> None:

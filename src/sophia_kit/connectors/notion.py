@@ -17,7 +17,7 @@ from sophia_kit.connectors.base import Batch, Resource
 from sophia_kit.connectors.notion_content import DataSource
 from sophia_kit.connectors.notion_reader import API_VERSION, PROVIDER, SHARE_HINT, NotionReader
 from sophia_kit.core.clock import Clock
-from sophia_kit.core.errors import RequestRejected
+from sophia_kit.core.errors import RequestRejected, Unconfigured
 from sophia_kit.core.http import Answer
 from sophia_kit.core.settings import Settings
 
@@ -35,6 +35,7 @@ _RESOURCES = {
     "knowledge": Resource("knowledge", "notion_knowledge_pages", _STAMP),
     "users": Resource("users", "notion_users", "modified_at"),
 }
+_TABLES = tuple(name for name in _RESOURCES if name != "users")
 _USER_FIELDS = ("avatar_url", "id", "modified_at", "name", "person.email", "type")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PAGE_RECORDS = 100
@@ -71,6 +72,7 @@ class Notion(NotionReader):
         time: Notion says nothing of their changes.
 
         Raises:
+            Unconfigured: also when the setting that names its data source is empty.
             RequestRejected: also when no data source, or more than one, has the title that is configured.
             MalformedAnswer: also when pages repeat or lead in a circle.
         """
@@ -86,6 +88,12 @@ class Notion(NotionReader):
         async for batch in self._batches(asked, pages, absent=absent):
             yield batch
 
+    def off(self, resource: str) -> str | None:
+        """See `Connector.off`."""
+        if resource in _TABLES and not self._named(resource):
+            return f"{self.variable(resource)} is empty"
+        return super().off(resource)
+
     async def fields(self, resource: str) -> tuple[str, ...]:
         """See `Connector.fields`: what every page has, and the properties of the data source as they are now."""
         self._resource(resource)
@@ -96,13 +104,13 @@ class Notion(NotionReader):
         answer: Answer = await (await self._notion()).users.me()
         name = self._object(answer).get("name")
         lacking = []
-        for resource in _RESOURCES:
-            if resource != "users":
-                try:
-                    await self._source(resource)
-                except RequestRejected:
-                    lacking.append(resource)
-        if len(lacking) == len(_RESOURCES) - 1:
+        wanted = [resource for resource in _TABLES if self.off(resource) is None]
+        for resource in wanted:
+            try:
+                await self._source(resource)
+            except RequestRejected:
+                lacking.append(resource)
+        if wanted and lacking == wanted:
             raise RequestRejected(
                 f"Notion answers {name}, and shows it none of its data sources.", provider=PROVIDER, hint=SHARE_HINT
             )
@@ -123,13 +131,13 @@ class Notion(NotionReader):
             return name in wanted or name not in known
 
         async for answer, results in self._query(source, conditions):
-            records = []
-            for page in results:
-                record = await self._record(page, source.relations, keeps)
-                if "markdown" in wanted and isinstance(page.get("id"), str):
-                    record["markdown"] = (await self.markdown(page["id"])).text
-                records.append(record)
-            yield Page(records, answer.demo, answer.date)
+            records = [await self._record(page, source.relations, keeps) for page in results]
+            yield Page([] if "markdown" in wanted else records, answer.demo, answer.date)
+            # One by one: who looks at a few doesn't wait for the content of a hundred.
+            for record in records if "markdown" in wanted else ():
+                key = record.get("id")
+                content = (await self.markdown(key)).text if isinstance(key, str) else None
+                yield Page([record | {"markdown": content}], answer.demo, answer.date)
         if start is None or end is not None:
             return
         async for answer, results in self._query(source, [], in_trash=True):
@@ -191,10 +199,21 @@ class Notion(NotionReader):
                 records.append({n: v for n, v in record.items() if n in wanted or n not in _USER_FIELDS})
             yield Page(records, answer.demo, answer.date)
 
+    def _named(self, resource: str) -> str:
+        given: str = getattr(self._settings.notion, resource)
+        return given.strip()
+
     async def _source(self, resource: str) -> DataSource:
         """The data source of a resource, by the title or id that is configured."""
         if resource not in self._sources:
-            given: str = getattr(self._settings.notion, resource).strip()
+            given = self._named(resource)
+            if not given:
+                raise Unconfigured(
+                    f"Notion's {resource} are not configured.",
+                    missing=(self.variable(resource),),
+                    hint=f"Set {self.variable(resource)} to the title or id of a data source; see docs/notion.md.",
+                    provider=PROVIDER,
+                )
             found = await (
                 self._by_id(given) if _ID.fullmatch(given) else self._by_title(given, self.variable(resource))
             )

@@ -142,7 +142,8 @@ class NotionSettings(_Section):
     """A Notion integration.
 
     Attributes:
-        objectives, key_results, check_ins, knowledge: title or id of the data source that holds them.
+        objectives, key_results, check_ins, knowledge: title or id of the data source that holds them; empty when there
+            is none.
     """
 
     base_url: str = "https://api.notion.com"
