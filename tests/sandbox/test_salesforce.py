@@ -109,11 +109,13 @@ def test_every_record_of_every_object_can_be_read(
         assert record["attributes"] == {"type": thing, "url": f"{BASE}/sobjects/{thing}/{row['Id']}"}
         for field, value in row.items():
             found = record[field]
-            if frame.schema[field] == pl.Datetime("us", "UTC"):
+            if value is None:
+                assert found is None
+            elif frame.schema[field] == pl.Datetime("us", "UTC"):
                 assert found == f"{value:%Y-%m-%dT%H:%M:%S}.000+0000"
             elif frame.schema[field] == pl.Date():
                 assert found == value.isoformat()
-            elif value is not None and isinstance(frame.schema[field], pl.Decimal):
+            elif isinstance(frame.schema[field], pl.Decimal):
                 assert isinstance(found, float)
                 assert f"{found:.2f}" == f"{value:.2f}"
             else:
