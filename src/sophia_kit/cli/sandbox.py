@@ -57,9 +57,9 @@ def serve_command(
     ] = None,
     seed: Annotated[int, typer.Option("--fault-seed", help="Which requests the faults hit.")] = 0,
 ) -> None:
-    """Serve Salesforce's REST API from the fictional company until Ctrl-C or SIGTERM.
+    """Serve the vendors' APIs from the fictional company until Ctrl-C or SIGTERM.
 
-    Prints one line with the address when it is ready. Client id, client secret and refresh token are all "sandbox".
+    Prints one line with the address when it is ready. Every secret there is "sandbox".
     """
     from sophia_kit.core.errors import Busy
     from sophia_kit.sandbox import Faults, SandboxServer
