@@ -96,7 +96,7 @@ def test_a_call_has_what_the_company_knows_of_it(company: Company, gong: httpx.C
 
 def test_a_selector_exposes_what_it_names_and_nothing_else(gong: httpx.Client) -> None:
     def keys(selector: dict[str, Any] | None) -> set[str]:
-        body = {"filter": {}} | ({} if selector is None else {"contentSelector": selector})
+        body: dict[str, Any] = {"filter": {}} | ({} if selector is None else {"contentSelector": selector})
         call = gong.post(CALLS, json=body).json()["calls"][0]
         return {*call, *(f"{part}.{name}" for part in ("content", "interaction") for name in call.get(part, ()))}
 
