@@ -158,15 +158,15 @@ def test_a_signal_ends_a_load_cleanly(loader: Project, number: signal.Signals) -
     assert "Hint:" in err
     assert "Traceback" not in err
     assert not list((loader.root / "data/demo/snapshots").rglob("*.duckdb*"))
-    shown = loader.sophia("ingest", "status")
+    shown = loader.here("ingest", "status")
     assert "interrupted" in shown.stdout
-    assert loader.sophia("ingest", "run").returncode == 0
+    assert loader.here("ingest", "run").returncode == 0
 
 
 def test_of_two_loads_at_once_the_second_is_refused(loader: Project) -> None:
     with load_at_work(loader) as process:
         process.send_signal(signal.SIGSTOP)
-        second = loader.sophia("ingest", "run")
+        second = loader.here("ingest", "run")
         process.send_signal(signal.SIGCONT)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, out + err
@@ -175,13 +175,13 @@ def test_of_two_loads_at_once_the_second_is_refused(loader: Project) -> None:
 
 
 def test_the_commands_say_what_was_loaded_and_refused(loader: Project) -> None:
-    done = loader.sophia("ingest", "run")
+    done = loader.here("ingest", "run")
     assert done.returncode == 0, done.stderr
     assert "DEMO DATA" in done.stdout
     assert "payments" in done.stdout
-    status = loader.sophia("ingest", "status", "--limit", "3")
+    status = loader.here("ingest", "status", "--limit", "3")
     assert "unknown: never loaded" in status.stdout
     assert "DEMO DATA" in status.stdout
-    listed = loader.sophia("ingest", "quarantine", "list", "--table", "payments", "--format", "json")
+    listed = loader.here("ingest", "quarantine", "list", "--table", "payments", "--format", "json")
     assert '"source_id is required and empty"' in listed.stdout
-    assert loader.sophia("ingest", "quarantine", "list", "--table", "paymnts").returncode == 2
+    assert loader.here("ingest", "quarantine", "list", "--table", "paymnts").returncode == 2

@@ -144,7 +144,7 @@ def test_the_app_shows_what_the_metric_layer_answers(
 
 
 def test_with_nothing_loaded_it_refuses(project: Any) -> None:
-    done = project.sophia("serve", "--port", "0")
+    done = project.here("serve", "--port", "0")
     assert done.returncode == 6
     assert "No snapshot" in done.stderr
     assert "DEMO" not in done.stdout
@@ -172,6 +172,6 @@ def test_this_machine_is(host: str, address: str) -> None:
 
 
 def test_the_command_refuses_another_host(project: Any) -> None:
-    done = project.sophia("serve", "--host", "0.0.0.0")
+    done = project.here("serve", "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "no sign-in" in done.stderr
