@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files
 from typing import Any
 
 import polars as pl
 import pytest
-from tests.ingest.conftest import NewWorkplace, Workplace
+from tests.ingest.conftest import Workplace
 
+from sophia_kit.core.settings import CompanySettings, load_settings
+from sophia_kit.ingest import IngestReport
 from sophia_kit.sandbox import Company, SandboxServer, connected
+from sophia_kit.sandbox.days import number
 from sophia_kit.sandbox.notion_workspace import notion_id
 
 VIEWS = {
@@ -46,55 +50,88 @@ def held(work: Workplace, view: str) -> set[tuple[Any, ...]]:
     return set(work.rows(f"SELECT source_id, {', '.join(VIEWS[view])}, modified_at FROM ({model})"))
 
 
-def test_on_every_day_the_views_hold_what_the_company_says(new_workplace: NewWorkplace, company: Company) -> None:
-    read = []
+THROWN_AWAY = ("page_how_01", "ci_2024_1_1_01")
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the company said, what a load of that day read and what the views held after it."""
+
+    company: Company
+    report: IngestReport
+    held: dict[str, set[tuple[Any, ...]]]
+    written: dict[str, set[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    days: list[Day]
+    work: Workplace
+
+
+@pytest.fixture(scope="module")
+def history(company: Company, tmp_path_factory: pytest.TempPathFactory) -> History:
+    """Loads on three days; before the last of them two pages are moved to the trash."""
+    root = tmp_path_factory.mktemp("okrs")
+    (root / "sophia.toml").touch()
+    about = CompanySettings(name=company.name, time_zone=company.time_zone, currency=company.currency)
+    days = []
     with SandboxServer(company.at(DAYS[0])) as server:
-        work = Workplace(connected(new_workplace().settings, server.base_url))
+        settings = load_settings(root, workspace="demo", frozen_at=server.company.now, company=about)
+        work = Workplace(connected(settings, server.base_url))
         for day in DAYS:
             server.advance((day - server.company.day).days)
+            if day == DAYS[-1]:
+                for key in THROWN_AWAY:
+                    server.notion.trash(notion_id(company.profile.seed, "page", key))
             work = work.on(server.company)
             report = work.load(only=("notion",))
-            assert report.complete
-            assert {view: held(work, view) for view in VIEWS} == {view: written(server.company, view) for view in VIEWS}
-            read.append({table.table: table.rows_read for table in report.tables})
-    pages = [sum(n for table, n in tables.items() if table != "notion_users") for tables in read]
-    assert 0 < pages[1] < pages[0] / 4
-    assert 0 < pages[2] < pages[0] / 4
-    reasons = dict(work.rows("SELECT table_name, string_agg(reason, ' | ') FROM meta.quarantine GROUP BY ALL"))
+            days.append(
+                Day(
+                    server.company,
+                    report,
+                    {view: held(work, view) for view in VIEWS},
+                    {view: written(server.company, view) for view in VIEWS},
+                )
+            )
+    return History(days, work)
+
+
+def test_on_every_day_the_views_hold_what_the_company_says(history: History) -> None:
+    for day in history.days[:-1]:
+        assert day.report.complete
+        assert day.held == day.written
+
+
+def test_what_was_thrown_away_is_gone_after_the_next_load(history: History, company: Company) -> None:
+    day = history.days[-1]
+    gone = {notion_id(company.profile.seed, "page", key) for key in THROWN_AWAY}
+    assert gone < {row[0] for rows in day.written.values() for row in rows}
+    assert day.held == {view: {row for row in rows if row[0] not in gone} for view, rows in day.written.items()}
+    assert sum(table.rows_deleted for table in day.report.tables if table.table != "notion_users") == len(gone)
+
+
+def test_a_later_load_reads_what_was_edited_since(history: History) -> None:
+    read = [
+        sum(table.rows_read for table in day.report.tables if table.table != "notion_users") for day in history.days
+    ]
+    assert 0 < read[1] < read[0] / 4
+    assert 0 < read[2] < read[0] / 4
+
+
+def test_rows_that_somebody_began_are_kept_in_quarantine_with_their_reason(history: History) -> None:
+    reasons = dict(history.work.rows("SELECT table_name, string_agg(reason, ' | ') FROM meta.quarantine GROUP BY ALL"))
     assert set(reasons) == {"notion_check_ins", "notion_key_results"}
     assert "target is required and empty" in reasons["notion_key_results"]
     assert "confidence 7.00 is above the maximum 1" in reasons["notion_check_ins"]
 
 
-@pytest.fixture
-def loaded(new_workplace: NewWorkplace, server: SandboxServer) -> Workplace:
-    work = Workplace(connected(new_workplace().settings, server.base_url))
-    assert work.load(only=("notion",)).complete
-    return work
-
-
-def test_what_was_thrown_away_is_gone_after_the_next_load(
-    loaded: Workplace, server: SandboxServer, company: Company
-) -> None:
-    gone = [notion_id(company.profile.seed, "page", key) for key in ("page_how_01", "ci_2024_1_1_01")]
-    for page in gone:
-        server.notion.trash(page)
-    again = loaded.load(only=("notion",))
-    assert sum(table.rows_deleted for table in again.tables) == 2
-    for view in ("knowledge_pages", "key_result_checkins"):
-        assert held(loaded, view) == {row for row in written(company, view) if row[0] not in gone}
-
-
-def test_who_left_is_marked_and_mail_addresses_are_stored_hashed(
-    loaded: Workplace, server: SandboxServer, company: Company
-) -> None:
-    left = [one for one in company.world.employees if one.left is not None and one.active(one.left - 1)]
-    days = {one.name: date(1970, 1, 1) + timedelta(one.left) for one in left if one.left is not None}
-    name, day = next((name, day) for name, day in days.items() if day > company.day)
-    server.advance((day - company.day).days)
-    loaded.on(server.company).load(only=("notion",))
-    assert loaded.rows(f"SELECT is_deleted FROM raw.notion_users WHERE name = '{name}'") == [(True,)]
-    assert loaded.rows("SELECT is_deleted FROM raw.notion_users WHERE name = 'Ada Abara'") == [(False,)]
-    emails = [row[0] for row in loaded.rows("SELECT email FROM raw.notion_users WHERE user_type = 'person'")]
+def test_who_left_is_marked_and_mail_addresses_are_stored_hashed(history: History) -> None:
+    first, last = number(DAYS[0]), number(DAYS[-1])
+    there = {one.name: one.active(last) for one in history.days[0].company.world.employees if one.active(first)}
+    assert False in there.values()
+    found = dict(history.work.rows("SELECT name, NOT is_deleted FROM raw.notion_users"))
+    assert {name: found[name] for name in there} == there
+    emails = [row[0] for row in history.work.rows("SELECT email FROM raw.notion_users WHERE user_type = 'person'")]
     assert len(emails) > 50
     assert not [email for email in emails if email is None or "@" in email]
