@@ -6,12 +6,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.larkfield import PROFILE
 from tests.wire import Reply, WireServer
 
 from sophia_kit.connectors import CONNECTORS
 from sophia_kit.core.settings import HttpSettings, Settings, load_settings
 from sophia_kit.jobs.health import check_parts
-from sophia_kit.sandbox import connected
+from sophia_kit.sandbox import Company, SandboxServer, connected
 
 
 @pytest.fixture
@@ -34,6 +35,14 @@ async def test_a_vendor_that_somebody_began_to_set_up_says_what_is_missing(setti
     found = {part.part: part for part in await check_parts(begun)}["salesforce"]
     assert (found.state, "in part only" in found.detail) == ("unconfigured", True)
     assert "SOPHIA_SALESFORCE__CLIENT_ID, SOPHIA_SALESFORCE__PRIVATE_KEY;" in (found.hint or "")
+
+
+async def test_every_vendor_of_the_sandbox_is_reachable(settings: Settings) -> None:
+    with SandboxServer(Company.load(PROFILE, scale=0.02)) as server:
+        parts = await check_parts(connected(settings, server.base_url))
+    vendors = {part.part: part for part in parts[5:]}
+    assert {part: found.state for part, found in vendors.items()} == dict.fromkeys(CONNECTORS, "reachable")
+    assert all(found.detail and found.latency_ms for found in vendors.values())
 
 
 async def test_no_vendor_waits_for_another(settings: Settings) -> None:

@@ -47,9 +47,12 @@ async def check_parts(settings: Settings) -> tuple[PartHealth, ...]:
         "evidence key": _key,
         "snowflake": _snowflake,
     }
-    vendors = asyncio.gather(*(_vendor(provider, settings) for provider in CONNECTORS))
-    parts = await asyncio.gather(*(asyncio.to_thread(_checked, part, ask, settings) for part, ask in local.items()))
-    return (*parts, *await vendors)
+    return tuple(
+        await asyncio.gather(
+            *(asyncio.to_thread(_checked, part, ask, settings) for part, ask in local.items()),
+            *(_vendor(provider, settings) for provider in CONNECTORS),
+        )
+    )
 
 
 def _checked(part: str, check: Callable[[Settings], PartHealth], settings: Settings) -> PartHealth:
