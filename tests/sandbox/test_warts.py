@@ -106,7 +106,6 @@ def test_a_perfect_loader_ends_up_with_the_table(company: Company, deliveries: D
     ("name", "field"),
     [
         ("payments", "risk_score"), ("usage_daily", "sessions"), ("properties", "region"), ("tickets", "account_id"),
-        ("key_result_checkins", "current_value"),
     ],
 )  # fmt: skip
 def test_missing_values(company: Company, deliveries: Deliveries, name: str, field: str) -> None:

@@ -187,7 +187,7 @@ def _message(row: dict[str, Any], ts: str) -> dict[str, Any]:
     else:
         record |= {"user": _writer(row), "text": row["text"], "team": TEAM}
     if row["posted_at"] is None:
-        return record
+        return record | {"text": f"Imported: {row['source_id']}"}
     if row["modified_at"] > row["posted_at"]:
         record["edited"] = {"user": _writer(row), "ts": f"{row['modified_at']}.000000"}
     return record | {"ts": ts}
