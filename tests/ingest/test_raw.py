@@ -49,7 +49,7 @@ def connection(contract: Contract) -> Iterator[duckdb.DuckDBPyConnection]:
             "source_id VARCHAR, reason VARCHAR, record VARCHAR, first_seen_at TIMESTAMP, load_id VARCHAR, "
             "resolved_at TIMESTAMP)"
         )
-        prepare_raw(opened, contract, "America/Chicago")
+        prepare_raw(opened, [contract], "America/Chicago")
         yield opened
 
 
@@ -188,11 +188,11 @@ def test_an_unknown_column_is_added_and_kept_where_a_batch_lacks_it(
 
 def test_a_contract_may_gain_a_column_but_not_change_ones_type(connection: duckdb.DuckDBPyConnection) -> None:
     grown = CONTRACT + "  - {name: floor, from: floor, type: string}\n"
-    prepare_raw(connection, read_contract(grown, "rents.yaml"), "America/Chicago")
+    prepare_raw(connection, [read_contract(grown, "rents.yaml")], "America/Chicago")
     assert rows(connection, "floor") == []
     with pytest.raises(IngestError, match=r"raw\.rents\.amount is BIGINT .* and DECIMAL\(18,2\) in its contract"):
         other = CONTRACT.replace("type: int", 'type: "decimal(18,2)"')
-        prepare_raw(connection, read_contract(other, "rents.yaml"), "America/Chicago")
+        prepare_raw(connection, [read_contract(other, "rents.yaml")], "America/Chicago")
 
 
 def test_a_company_day_that_a_contract_gains_is_filled_for_the_rows_that_are_there(
@@ -200,7 +200,7 @@ def test_a_company_day_that_a_contract_gains_is_filled_for_the_rows_that_are_the
 ) -> None:
     load(connection, contract, [[("a", 5, 1, False), ("b", 6, 1, False), ("c", 6, 1, True)]])
     gained = CONTRACT.replace("columns:", "days: {modified_day: modified_at}\ncolumns:")
-    prepare_raw(connection, read_contract(gained, "rents.yaml"), "America/Chicago")
+    prepare_raw(connection, [read_contract(gained, "rents.yaml")], "America/Chicago")
     last, first = date(2024, 12, 31), date(2025, 1, 1)
     assert rows(connection, "source_id, modified_day") == [("a", last), ("b", first), ("c", first)]
 

@@ -31,7 +31,7 @@ from sophia_kit.ingest.privacy import Treatment
 from sophia_kit.ingest.raw import prepare_raw
 from sophia_kit.ingest.report import Progress, ProgressEvent, Stage, TableReport, TableStatus
 from sophia_kit.ingest.sources import Scope, Source
-from sophia_kit.ingest.stored import treat_stored
+from sophia_kit.ingest.stored import policies, treat_stored
 from sophia_kit.ingest.table_load import Backlog, Outcome, TableLoad
 from sophia_kit.state import State
 from sophia_kit.warehouse import Draft
@@ -100,10 +100,10 @@ class DraftLoad:
         connection = self._draft.connection
         parent = self._draft.parent
         self._attempts.recover(connection, parent.snapshot_id if parent else None)
-        taken_out = False
+        taken_out, held = False, policies(connection)
+        prepare_raw(connection, self._contracts.values(), self._company.time_zone)
         for contract in self._contracts.values():
-            prepare_raw(connection, contract, self._company.time_zone)
-            taken_out = treat_stored(connection, contract, self._treatment) or taken_out
+            taken_out = treat_stored(connection, contract, self._treatment, held.get(contract.table)) or taken_out
             if parent is not None:
                 cursor = self._state.cursor(contract.source, contract.resource, parent.snapshot_id)
                 if cursor is not None:

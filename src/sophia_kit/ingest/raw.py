@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,16 +33,32 @@ class Loaded:
     rows_deleted: int
 
 
-def prepare_raw(connection: duckdb.DuckDBPyConnection, contract: Contract, time_zone: str) -> None:
-    """Create the contract's raw table where it is missing, and add columns that the contract gained.
+def prepare_raw(connection: duckdb.DuckDBPyConnection, contracts: Iterable[Contract], time_zone: str) -> None:
+    """Create each contract's raw table where it is missing, and add columns that the contract gained.
 
     A company day that it gained is filled for the rows that are there, in `time_zone`.
 
     Raises:
         IngestError: a column's type changed in the contract.
     """
-    connection.execute(contract.ddl())
-    there = _columns(connection, contract)
+    # One question for all: a catalogue is slow to look through.
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
+        "AND schema_name = 'raw'"
+    ).fetchall()
+    held: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        held.setdefault(table, {})[column] = kind
+    for contract in contracts:
+        if contract.table in held:
+            _add_gained(connection, contract, held[contract.table], time_zone)
+        else:
+            connection.execute(contract.ddl())
+
+
+def _add_gained(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, there: Mapping[str, str], time_zone: str
+) -> None:
     gained: list[str] = []
     for name, kind in contract.data_columns.items():
         if name not in there:

@@ -15,24 +15,30 @@ from sophia_kit.ingest.convert import Refused, record_text
 from sophia_kit.ingest.privacy import HASHED, Treatment, is_private, policy_text
 from sophia_kit.ingest.quarantine import quarantine_id
 
-__all__ = ["treat_stored"]
+__all__ = ["policies", "treat_stored"]
 
 _REASON = "refused before what it holds became private; `sophia ingest quarantine replay` says what is wrong with it"
 
 
-def treat_stored(connection: duckdb.DuckDBPyConnection, contract: Contract, treatment: Treatment) -> bool:
-    """Bring a raw table and its findings under the contract's policy; whether anything was taken out.
+def policies(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """By raw table the policy that its rows are under, as its comment says it; none where nothing was private."""
+    found = connection.execute(
+        "SELECT table_name, comment FROM duckdb_tables() WHERE database_name = current_database() "
+        "AND schema_name = 'raw' AND comment IS NOT NULL"
+    ).fetchall()
+    return dict(found)
 
-    The table's comment says under which policy it is. Old values may be left in free blocks of the file.
+
+def treat_stored(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, treatment: Treatment, held: str | None
+) -> bool:
+    """Bring a raw table and its findings from the policy `held` under the contract's; whether anything was taken out.
+
+    Old values may be left in free blocks of the file.
     """
     table = f'raw."{contract.table}"'
     policy = policy_text(contract)
-    told = connection.execute(
-        "SELECT comment FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = 'raw' "
-        "AND table_name = ?",
-        [contract.table],
-    ).fetchall()
-    if told == [(policy,)] or (told == [(None,)] and not is_private(contract)):
+    if held == policy or (held is None and not is_private(contract)):
         return False
     again = Treatment(treatment.key, again=True)
     # No transaction around all: it is repeatable, and the draft of a load that ends here is thrown away.
