@@ -18,7 +18,7 @@ from sophia_kit.sandbox.days import DAY, from_number
 from sophia_kit.sandbox.profile import HORIZON_DAYS, Profile
 from sophia_kit.sandbox.tables import DELIVERED, TABLES, Rows, table
 
-__all__ = ["BLEMISHED", "NEW_COLUMN", "Blemished", "Malformed", "blemish", "crm_malformed", "malformed"]
+__all__ = ["BLEMISHED", "NEW_COLUMN", "Blemished", "Malformed", "blemish", "crm_malformed", "half_done", "malformed"]
 
 NEW_COLUMN = ("tickets", "channel", 2)
 """A column that a table gains, this many days after the last day; no contract knows it."""
@@ -144,6 +144,37 @@ def _plausible(name: str, column: str, dtype: str, turn: int, day: int, moment: 
         return fixed[column]
     kind = dtype.partition("(")[0]
     return {"string": "x", "int": 5, "bool": False, "date": day, "timestamp": moment, "decimal": 10_000}[kind]
+
+
+_HALF_DONE: tuple[tuple[str, int, str, str, dict[str, Any]], ...] = (
+    ("key_result_checkins", 12, "key_result_id", "missing", {}),
+    (
+        "key_results",
+        26,
+        "target",
+        "missing",
+        {"title": "Draft: fewer steps to a first payment", "higher_is_better": True},
+    ),
+    ("key_result_checkins", 40, "confidence", "out_of_range", {"title": "Confidence in tenths", "confidence": 7}),
+    ("key_result_checkins", -3, "key_result_id", "missing", {}),
+)
+
+
+def half_done(profile: Profile, until: int) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """(table, kind, field, values) of the rows that somebody began in an OKR table and left, up to a day: empty ones,
+    one without a target, one whose confidence is no share. Values hold a key, the epoch second `begun`, and what was
+    filled in.
+    """
+    return [
+        (
+            table,
+            kind,
+            field,
+            {"source_id": f"half_done_{place}", "begun": profile.calendar.at(day, 54_000 + place)} | given,
+        )
+        for place, (table, before, field, kind, given) in enumerate(_HALF_DONE)
+        if (day := profile.last - before) <= until
+    ]
 
 
 _CRM_FAULTS: tuple[tuple[str, str, str, Any], ...] = (

@@ -12,13 +12,14 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 import polars as pl
 
+from sophia_kit.sandbox.blemishes import half_done
 from sophia_kit.sandbox.company import Company
 from sophia_kit.sandbox.days import number
 
@@ -64,13 +65,6 @@ _ROLLUPS = {
     ("Key results", "Objective period"): ("Objective", "Period", "show_original"),
     ("Key results", "Last checked"): ("Check-ins", "Checked at", "latest_date"),
 }
-_HALF_DONE: tuple[tuple[str, int, Json], ...] = (
-    ("Check-ins", 12, {}),
-    ("Key results", 26, {"title": "Draft: fewer steps to a first payment", "higher_is_better": True}),
-    ("Check-ins", 40, {"title": "Confidence in tenths", "confidence": 7}),
-    ("Check-ins", -3, {}),
-)
-"""Rows that somebody began, so many days before the last day: an empty one, one without a target, one out of range."""
 
 
 @dataclass(slots=True)
@@ -143,14 +137,10 @@ class Workspace:
         if title == "Check-ins":
             rows = [row | {"title": f"{row['checked_at']:%B %Y}"} for row in rows]
         profile, today = self._company.profile, number(self._company.day)
-        for place, (where, before, given) in enumerate(_HALF_DONE):
-            day = profile.last - before
-            if where == title and day <= today:
-                at = datetime.fromtimestamp(
-                    profile.calendar.at(day, 15 * 3600 + place * 60), tz=self._company.now.tzinfo
-                )
-                empty = dict.fromkeys(frame.columns) | {"source_id": f"half_done_{place}", "is_deleted": False}
-                rows.append(empty | {"modified_at": at, "created_at": at} | given)
+        for table, _, _, given in half_done(profile, today):
+            if table == name:
+                at = datetime.fromtimestamp(given["begun"], UTC)
+                rows.append(dict.fromkeys(frame.columns) | given | {"modified_at": at, "created_at": at})
         return sorted(rows, key=lambda row: (row["created_at"], row["source_id"]))
 
     def _link(self) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from sophia_kit.sandbox.blemishes import BLEMISHED, NEW_COLUMN, crm_malformed
+from sophia_kit.sandbox.blemishes import BLEMISHED, NEW_COLUMN, crm_malformed, half_done
 from sophia_kit.sandbox.days import from_number, month_end
 from sophia_kit.sandbox.payment_warts import BY_MONTH, DAILY_FROM
 from sophia_kit.sandbox.tables import DELIVERED, LANDING, SALESFORCE, SERVED, TABLES, versions_at
@@ -150,6 +150,8 @@ def _malformed(world: World, day: int, moment: int) -> list[Wart]:
     tables = {"Account": "accounts", "Contact": "contacts", "Opportunity": "opportunities", "Task": "tasks"}
     for thing, problem, field, record in crm_malformed(world.profile, day):
         groups.setdefault((f"salesforce_{tables[thing]}", field, problem), []).append(record["Id"])
+    for name, problem, field, record in half_done(world.profile, day):
+        groups.setdefault((name, field, problem), []).append(record["source_id"])
     return [
         Wart(name, "malformed", len(keys), field=field, problem=problem, ids=tuple(k for k in keys if k is not None))
         for (name, field, problem), keys in groups.items()
