@@ -160,13 +160,15 @@ class GitHub(ApiConnector):
             raise UnknownName("configured repository", repository, self._repositories)
         tree = await self._root(repository)
         entry: dict[str, Any] = {"type": "tree", "sha": None if tree is None else tree[1]}
+        folder, near = "", list[str]()
         for name in path.split("/"):
             sha = entry["sha"] if entry["type"] == "tree" else None
             entries = [] if sha is None else (await self._tree(repository, str(sha), recursive=False))[0]
             named = {str(one["path"]): one for one in entries}
+            near = [folder + one for one in named] or near
             if name not in named:
-                raise UnknownName(f"file of {repository}", path, [])
-            entry = named[name]
+                raise UnknownName(f"file of {repository}", path, near)
+            entry, folder = named[name], f"{folder}{name}/"
         size = entry.get("size")
         if entry["type"] != "blob":
             raise InputError(f"{path} of {repository} is no file, but a {entry['type']}.", hint="Name a file.")
@@ -388,11 +390,9 @@ async def _again(pages: Iterable[Page]) -> AsyncIterator[Page]:
 
 def _created(low: datetime | None, high: datetime | None) -> dict[str, str]:
     """The filter by creation, both ends included."""
-    if low is None and high is None:
-        return {}
-    if low is None or high is None:
-        return {"created": f">={_stamp(low)}" if low is not None else f"<={_stamp(high or _EVERYTHING)}"}
-    return {"created": f"{_stamp(low)}..{_stamp(high)}"}
+    if low is not None:
+        return {"created": f"{_stamp(low)}..{_stamp(high)}" if high is not None else f">={_stamp(low)}"}
+    return {} if high is None else {"created": f"<={_stamp(high)}"}
 
 
 def _stamp(moment: datetime) -> str:

@@ -117,6 +117,12 @@ async def test_a_large_file_is_refused_before_it_is_fetched(opened: Opened, wire
     assert len((await opened().file(PORTAL, "fixtures/large.csv", at_most=2_000_000)).content) == 1_200_007
 
 
+async def test_a_file_that_is_not_there_is_named_with_those_near_it(opened: Opened) -> None:
+    with pytest.raises(UnknownName) as caught:
+        await opened().file(PORTAL, "docs/logo.pn")
+    assert caught.value.suggestions[0] == "docs/logo.png"
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
