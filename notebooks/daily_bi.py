@@ -24,46 +24,31 @@ def _():
 
 
 @app.cell
-def _(escape, mo, reports, sk):
-    # `marimo run` and `marimo edit` name the notebook as the program, too; in Jupyter it has no file.
-    script = reports.started_as_script(globals().get("__file__", "")) and not mo.running_in_notebook()
-
-    def attempt(work):
-        """Do it. A user's mistake ends a script with one message, shows itself in an app, and is raised elsewhere."""
-        if script:
-            with reports.script_errors():
-                return work()
-        try:
-            return work()
-        except sk.SophiaError as error:
-            if not mo.running_in_notebook():
-                raise
-            told = f"<strong>{escape(error.title)}.</strong> {escape(error.message)}<br>{escape(error.hint or '')}"
-            return mo.stop(predicate=True, output=mo.callout(mo.Html(told), kind="danger"))
-
-    return attempt, script
+def _(mo, reports):
+    surface = reports.Surface(globals().get("__file__"), mo)
+    return (surface,)
 
 
 @app.cell
-def _(attempt, mo, reports, script, sys):
+def _(mo, reports, surface, sys):
     # Arguments first, then the query string; what neither names keeps its default.
     def _sources():
-        if script:
+        if surface.script:
             return [reports.parse_arguments(sys.argv[1:])]
         if mo.running_in_notebook():
             return [mo.cli_args().to_dict(), mo.query_params().to_dict()]
         return []
 
-    asked = attempt(lambda: reports.resolve_parameters(*_sources()))
+    asked = surface.attempt(lambda: reports.resolve_parameters(*_sources()))
     return (asked,)
 
 
 @app.cell
-def _(asked, attempt, mo, reports):
+def _(asked, mo, reports, surface):
     # Only where somebody can turn them.
     controls = None
     if mo.running_in_notebook():
-        _choices = attempt(lambda: reports.brief_choices(asked))
+        _choices = surface.attempt(lambda: reports.brief_choices(asked))
         controls = mo.ui.dictionary(
             {
                 "day": mo.ui.date(value=asked.day or _choices.day, stop=_choices.day, label="Day"),
@@ -85,24 +70,24 @@ def _(asked, controls, reports):
 
 
 @app.cell
-def _(attempt, params, sk):
-    brief = attempt(lambda: sk.daily_brief(day=params.day, segment=params.segment))
+def _(params, sk, surface):
+    brief = surface.attempt(lambda: sk.daily_brief(day=params.day, segment=params.segment))
     return (brief,)
 
 
 @app.cell
-def _(attempt, brief, reports, script, sk):
+def _(brief, reports, sk, surface):
     published = None
-    if script:
-        published = attempt(lambda: sk.publish(brief))
+    if surface.script:
+        published = surface.attempt(lambda: sk.publish(brief))
         reports.print_summary(brief, published.page)
     return (published,)
 
 
 @app.cell
-def _(brief, mo, script):
+def _(brief, mo, surface):
     # A script has nobody to show it to.
-    mo.stop(script)
+    mo.stop(surface.script)
     shown = brief
     return (shown,)
 

@@ -13,54 +13,38 @@ app = marimo.App(width="medium", app_title="Metric lab")
 @app.cell(hide_code=True)
 def _():
     import sys
-    from html import escape
 
     import marimo as mo
 
     import sophia_kit as sk
     from sophia_kit import reports
 
-    return escape, mo, reports, sk, sys
+    return mo, reports, sk, sys
 
 
 @app.cell(hide_code=True)
-def _(escape, mo, reports, sk):
-    # `marimo run` and `marimo edit` name the notebook as the program, too; in Jupyter it has no file.
-    script = reports.started_as_script(globals().get("__file__", "")) and not mo.running_in_notebook()
-
-    def attempt(work):
-        """Do it. A user's mistake ends a script with one message, shows itself in an app, and is raised elsewhere."""
-        if script:
-            with reports.script_errors():
-                return work()
-        try:
-            return work()
-        except sk.SophiaError as error:
-            if not mo.running_in_notebook():
-                raise
-            told = f"<strong>{escape(error.title)}.</strong> {escape(error.message)}<br>{escape(error.hint or '')}"
-            return mo.stop(predicate=True, output=mo.callout(mo.Html(told), kind="danger"))
-
-    return attempt, script
+def _(mo, reports):
+    surface = reports.Surface(globals().get("__file__"), mo)
+    return (surface,)
 
 
 @app.cell(hide_code=True)
-def _(attempt, mo, reports, script, sys):
+def _(mo, reports, surface, sys):
     # Arguments first, then the query string; what neither names keeps its default.
     def _given():
-        if script:
+        if surface.script:
             return reports.parse_arguments(sys.argv[1:], reports.LAB_OPTIONS)
         if mo.running_in_notebook():
             return {**mo.query_params().to_dict(), **mo.cli_args().to_dict()}
         return {}
 
-    params = attempt(lambda: reports.lab_parameters(_given()))
+    params = surface.attempt(lambda: reports.lab_parameters(_given()))
     return (params,)
 
 
 @app.cell(hide_code=True)
-def _(attempt, sk):
-    settings = attempt(sk.load_settings)
+def _(sk, surface):
+    settings = surface.attempt(sk.load_settings)
     return (settings,)
 
 
@@ -83,9 +67,9 @@ def _(mo, params, settings):
 
 
 @app.cell(hide_code=True)
-def _(attempt, editor, mo, params, reports, settings):
+def _(editor, mo, params, reports, settings, surface):
     # A program that overrides `params` has no editor to write in.
-    draft = attempt(
+    draft = surface.attempt(
         lambda: reports.draft_definition(editor.value if mo.running_in_notebook() else params.text, settings)
     )
     return (draft,)
@@ -101,12 +85,12 @@ def _(draft, mo, reports):
 
 
 @app.cell(hide_code=True)
-def _(attempt, draft, mo, params, reports, script, settings):
-    if script and not draft.names:
+def _(draft, mo, params, reports, settings, surface):
+    if surface.script and not draft.names:
         reports.print_draft(draft, None)
         raise SystemExit(1)
     mo.stop(not draft.names)
-    _first = attempt(lambda: reports.chosen_metric(draft, params.metric))
+    _first = surface.attempt(lambda: reports.chosen_metric(draft, params.metric))
     _day, _today = (reports.lab_day(item, settings) for item in (params, reports.LabParameters()))
     _dimensions = sorted({name for item in draft.names for name in draft.catalogue.get(item).dimensions})
     controls = mo.ui.dictionary(
@@ -120,18 +104,18 @@ def _(attempt, draft, mo, params, reports, script, settings):
 
 
 @app.cell(hide_code=True)
-def _(controls, draft, reports, script, settings):
+def _(controls, draft, reports, settings, surface):
     chosen = controls.value
     answer = reports.ask_draft(draft, chosen["metric"], settings, day=chosen["day"], by=chosen["by"])
-    if script:
+    if surface.script:
         reports.print_draft(draft, answer)
     return answer, chosen
 
 
 @app.cell(hide_code=True)
-def _(chosen, draft, mo, reports, script, settings):
+def _(chosen, draft, mo, reports, settings, surface):
     # A script has nobody to show the rest to.
-    mo.stop(script)
+    mo.stop(surface.script)
     elsewhere = reports.answer_on_snowflake(draft, chosen["metric"], settings, day=chosen["day"], by=chosen["by"])
     return (elsewhere,)
 
@@ -157,8 +141,8 @@ def _(answer, controls, draft, elsewhere, mo, reports):
 
 
 @app.cell(hide_code=True)
-def _(chosen, draft, mo, reports, script):
-    mo.stop(script)
+def _(chosen, draft, mo, reports, surface):
+    mo.stop(surface.script)
     _sql = reports.sql_of(draft, chosen["metric"])
     mo.vstack(
         [
@@ -170,8 +154,8 @@ def _(chosen, draft, mo, reports, script):
 
 
 @app.cell(hide_code=True)
-def _(answer, chosen, draft, mo, reports, script, settings):
-    mo.stop(script)
+def _(answer, chosen, draft, mo, reports, settings, surface):
+    mo.stop(surface.script)
     why = reports.explain_draft(draft, chosen["metric"], settings, day=chosen["day"])
     mo.vstack(
         [

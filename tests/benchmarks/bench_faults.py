@@ -40,6 +40,7 @@ from sophia_kit.state import State  # noqa: E402
 from sophia_kit.warehouse import SnapshotStore, rows_digest  # noqa: E402
 
 SCALE: Final = 0.02
+KILLED_SCALE: Final = 0.01
 SEEDS: Final = range(1, 21)
 SHARE: Final = 0.3
 KINDS: Final[tuple[FaultKind, ...]] = (
@@ -216,10 +217,9 @@ def kills(company: Company, folder: Path, out: Console) -> None:
 def main() -> None:
     """Measure, and print two tables."""
     out = Console(width=110, highlight=False)
-    company = Company.load(PROFILE, scale=SCALE)
     with tempfile.TemporaryDirectory() as folder:
-        bad_days(company, Path(folder), out)
-        kills(company, Path(folder), out)
+        bad_days(Company.load(PROFILE, scale=SCALE), Path(folder), out)
+        kills(Company.load(PROFILE, scale=KILLED_SCALE), Path(folder), out)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from types import ModuleType
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from sophia_kit.core.errors import Interrupted, SophiaError
 from sophia_kit.reports.model import DailyBrief, Kpi
@@ -15,12 +17,45 @@ from sophia_kit.reports.views import change_fact, title_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["print_summary", "script_errors", "started_as_script"]
+__all__ = ["Surface", "print_summary", "script_errors", "started_as_script"]
+
+_Result = TypeVar("_Result")
 
 
 def started_as_script(file: str) -> bool:
     """Whether this process was started to run the notebook at `file`, as `python notebooks/daily_bi.py` is."""
     return bool(sys.argv[0]) and Path(sys.argv[0]).resolve() == Path(file).resolve()
+
+
+class Surface:
+    """Where a notebook runs: as a script, in an app or an editor, in Jupyter, or in a program that imported it.
+
+    Args:
+        file: the notebook's `__file__`; in Jupyter it has none.
+        marimo: the module, which the library doesn't import.
+
+    Attributes:
+        script: whether this process was started to run the notebook, with nobody to show anything to.
+    """
+
+    def __init__(self, file: str | None, marimo: ModuleType) -> None:
+        self._marimo = marimo
+        # `marimo run` and `marimo edit` name the notebook as the program, too.
+        self.script = started_as_script(file or "") and not marimo.running_in_notebook()
+
+    def attempt(self, work: Callable[[], _Result]) -> _Result:
+        """Do it. A user's mistake ends a script with one message, shows itself in an app, and is raised elsewhere."""
+        if self.script:
+            with script_errors():
+                return work()
+        try:
+            return work()
+        except SophiaError as error:
+            if not self._marimo.running_in_notebook():
+                raise
+            told = f"<strong>{escape(error.title)}.</strong> {escape(error.message)}<br>{escape(error.hint or '')}"
+            self._marimo.stop(predicate=True, output=self._marimo.callout(self._marimo.Html(told), kind="danger"))
+            raise
 
 
 @contextmanager
