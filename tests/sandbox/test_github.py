@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-
 from tests.sandbox.conftest import PROFILE
 
 from sophia_kit.sandbox import Company, SandboxServer
