@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,13 @@ async def test_an_integration_that_is_shown_nothing_is_failing(wire_of: Wire) ->
     assert "Connections" in (health.hint or "")
 
 
+async def test_a_data_source_that_shows_no_title_is_read_by_its_id(wire_of: Wire) -> None:
+    bare = {"object": "data_source", "id": KEY, "properties": {"Name": {"id": "title", "type": "title", "title": {}}}}
+    wire = await wire_of({f"/v1/data_sources/{KEY}": bare, f"/v1/data_sources/{KEY}/query": listed([])}, check_ins=KEY)
+    assert "Name" in await wire.notion.fields("check_ins")
+    assert await records(wire.notion, "check_ins", "Name") == []
+
+
 # Single things
 
 
@@ -470,7 +478,7 @@ class Wired:
 
 
 Answers = Mapping[str, Any | Reply | Callable[[Request], Reply]]
-Wire = Callable[[Answers], Any]
+Wire = Callable[..., Awaitable[Wired]]
 
 
 @pytest.fixture
@@ -485,19 +493,13 @@ async def wire_of(tmp_path: Path) -> AsyncIterator[Wire]:
             return found
         return found(request) if callable(found) else Reply(body=found)
 
-    async with WireServer(answer) as server:
-        settings = Settings(
-            root=tmp_path,
-            workspace="main",
-            http=HTTP,
-            notion=NotionSettings.model_validate(
-                {"base_url": server.url, "token": "canary-token", "requests_per_second": 100_000}
-            ),
-        )
-        async with Notion(settings) as notion:
+    async with WireServer(answer) as server, AsyncExitStack() as stack:
 
-            async def given(found: Answers) -> Wired:
-                answers.update(found)
-                return Wired(notion, server)
+        async def given(found: Answers, **named: str) -> Wired:
+            answers.update(found)
+            about = {"base_url": server.url, "token": "canary-token", "requests_per_second": 100_000}
+            section = NotionSettings.model_validate(about | named)
+            settings = Settings(root=tmp_path, workspace="main", http=HTTP, notion=section)
+            return Wired(await stack.enter_async_context(Notion(settings)), server)
 
-            yield given
+        yield given

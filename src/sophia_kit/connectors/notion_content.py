@@ -105,7 +105,7 @@ def data_source(body: Any, *, demo: bool) -> DataSource:
     schema = {str(name): one for name, one in body["properties"].items()}
     return DataSource(
         id=body["id"],
-        title=text_of(body["title"]) or "",
+        title=text_of(body.get("title", [])) or "",
         kinds={name: str(one["type"]) for name, one in schema.items()},
         relations={
             name: one["rollup"]["relation_property_name"] for name, one in schema.items() if one["type"] == "rollup"
