@@ -160,6 +160,15 @@ async def test_a_refusal_says_what_gong_said_and_no_secret(company: Company, gon
     assert "docs/gong.md" in (caught.value.hint or "")
 
 
+async def test_a_key_that_is_not_accepted_is_tried_twice(company: Company, gong: Gong) -> None:
+    company.overrides[CALLS] = lambda _: Reply(401, body={"requestId": "79", "errors": ["Failed to verify"]})
+    with pytest.raises(AuthFailed) as caught:
+        await read(gong, "calls")
+    assert caught.value.message == "Gong answered 401: Failed to verify (request 79)"
+    assert "SOPHIA_GONG__ACCESS_KEY_SECRET" in (caught.value.hint or "")
+    assert len(company.asked(CALLS)) == 2
+
+
 async def test_the_daily_limit_ends_the_reading_when_the_wait_is_too_long(company: Company, gong: Gong) -> None:
     company.overrides[CALLS] = lambda _: Reply(429, body={"errors": ["limit"]}, headers={"Retry-After": "7200"})
     with pytest.raises(RateLimited) as caught:

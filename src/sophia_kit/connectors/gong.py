@@ -243,14 +243,15 @@ def _key_of(item: Record) -> str:
 
 def _explain(status: int, body: Any) -> ProviderError | None:
     said_ = body.get("errors") if isinstance(body, dict) else None
-    if not isinstance(said_, list) or not said_ or status < 400 or status in {401, 429} or status >= 500:
+    if not isinstance(said_, list) or not said_ or status < 400 or status == 429 or status >= 500:
         return None
     text = " ".join(" ".join(map(str, said_)).split())[:300]
     message = f"Gong answered {status}: {text} (request {str(body.get('requestId'))[:40]})"
     if status == 404 and text.lower().startswith(_NO_CALLS):
         return _NoCalls(message, provider=PROVIDER, hint="There is nothing to read.", http_status=status)
-    if status == 403:
-        hint = "Check the access key's rights and its list of trusted addresses; see docs/gong.md."
+    if status in {401, 403}:
+        keys = "SOPHIA_GONG__ACCESS_KEY and SOPHIA_GONG__ACCESS_KEY_SECRET"
+        hint = f"Check {keys if status == 401 else 'the list of addresses that the key trusts'}; see docs/gong.md."
         return AuthFailed(message, provider=PROVIDER, hint=hint, http_status=status)
     hint = "See docs/gong.md; Gong's support finds the request by its id."
     return RequestRejected(message, provider=PROVIDER, hint=hint, http_status=status)
