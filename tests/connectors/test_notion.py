@@ -174,6 +174,21 @@ async def test_a_page_in_the_trash_is_read_as_deleted_by_the_next_load(
     assert {record["id"] for record in before} - {record["id"] for record in whole} == {gone}
 
 
+@pytest.mark.parametrize("resource", ["objectives", "key_results"])
+async def test_objectives_and_key_results_are_a_whole_image_each_time_but_of_a_range(
+    resource: str, notion: Notion
+) -> None:
+    fields = ("title", "Last checked", "Times checked")
+    everything = [batch async for batch in notion.read(resource, None, fields)]
+    again = [batch async for batch in notion.read(resource, everything[-1].cursor_high, fields)]
+    assert [batch.records for batch in again] == [batch.records for batch in everything]
+    assert {batch.image_since for batch in again} == {datetime(1970, 1, 1, tzinfo=UTC)}
+    until = datetime(2024, 6, 1, tzinfo=UTC)
+    (part,) = [batch async for batch in notion.read(resource, "2023-06-01T00:00:00Z", fields, until=until)]
+    assert 0 < len(part.records) < len(everything[0].records)
+    assert part.image_since is None
+
+
 async def test_a_page_counts_as_deleted_only_where_it_says_so(wire_of: Wire) -> None:
     live = {
         "object": "page",

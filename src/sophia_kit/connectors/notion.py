@@ -36,6 +36,10 @@ _RESOURCES = {
     "users": Resource("users", "notion_users", "modified_at"),
 }
 _TABLES = tuple(name for name in _RESOURCES if name != "users")
+_WHOLE = frozenset({"objectives", "key_results"})
+"""Read in whole each time, with a few requests: people move last year's to another place, and a rollup's change is no
+edit of the page that shows it."""
+
 _USER_FIELDS = ("avatar_url", "id", "modified_at", "name", "person.email", "type")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PAGE_RECORDS = 100
@@ -68,8 +72,8 @@ class Notion(NotionReader):
         """See `Connector.read`. `id`, `last_edited_time` and `in_trash` come in any case; `markdown` costs a request
         for each page.
 
-        With `since`, pages edited from `OVERLAP` before it on, and those in the trash. Users are read in whole each
-        time: Notion says nothing of their changes.
+        With `since`, pages edited from `OVERLAP` before it on, and those in the trash; but objectives, key results and
+        users are read in whole each time, unless `until` is given.
 
         Raises:
             Unconfigured: also when the setting that names its data source is empty.
@@ -83,9 +87,11 @@ class Notion(NotionReader):
                 yield batch
             return
         source = await self._source(resource)
+        whole = resource in _WHOLE and until is None
+        start = None if whole or reached is None else reached - self._overlap
         absent = tuple(name for name in dict.fromkeys(fields) if name not in source.fields)
-        pages = self._edited(source, {*fields, *_ALWAYS}, reached and reached - self._overlap, until)
-        async for batch in self._batches(asked, pages, absent=absent):
+        pages = self._edited(source, {*fields, *_ALWAYS}, start, until)
+        async for batch in self._batches(asked, pages, absent=absent, image_since=_EPOCH if whole else None):
             yield batch
 
     def off(self, resource: str) -> str | None:
