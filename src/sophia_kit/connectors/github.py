@@ -6,11 +6,8 @@ runs; "Using pagination", "Rate limits" and "Best practices for using the REST A
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,8 +17,9 @@ from sophia_kit.connectors.base import Batch, Resource
 from sophia_kit.connectors.github_answers import explain, following, wish
 from sophia_kit.connectors.github_login import HEADERS, Session
 from sophia_kit.connectors.github_records import SHAPES
+from sophia_kit.connectors.github_tree import EMPTY_TREE, RepositoryFile, Trees
 from sophia_kit.core.clock import Clock
-from sophia_kit.core.errors import InputError, RequestRejected, UnknownName
+from sophia_kit.core.errors import RequestRejected, UnknownName
 from sophia_kit.core.http import Answer, HttpClient
 from sophia_kit.core.settings import Settings
 
@@ -38,34 +36,8 @@ take 35 ("Re-running workflows and jobs", "Actions limits")."""
 _SEARCH_RESULTS = 1000
 _PAGE_RECORDS = 100
 _FILE_BYTES = 1_000_000
-_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _EVERYTHING = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class RepositoryFile:
-    """A file as it stands on the default branch.
-
-    Attributes:
-        sha: of git's blob.
-        content: its bytes.
-    """
-
-    repository: str
-    path: str
-    sha: str
-    content: bytes = field(repr=False)
-
-    @property
-    def text(self) -> str | None:
-        """The content as UTF-8; None when the file is binary."""
-        if b"\0" in self.content:
-            return None
-        try:
-            return self.content.decode()
-        except UnicodeDecodeError:
-            return None
 
 
 class GitHub(ApiConnector):
@@ -158,35 +130,7 @@ class GitHub(ApiConnector):
         """
         if repository not in self._repositories:
             raise UnknownName("configured repository", repository, self._repositories)
-        tree = await self._root(repository)
-        entry: dict[str, Any] = {"type": "tree", "sha": None if tree is None else tree[1]}
-        folder, near = "", list[str]()
-        for name in path.split("/"):
-            sha = entry["sha"] if entry["type"] == "tree" else None
-            entries = [] if sha is None else (await self._tree(repository, str(sha), recursive=False))[0]
-            named = {str(one["path"]): one for one in entries}
-            near = [folder + one for one in named] or near
-            if name not in named:
-                raise UnknownName(f"file of {repository}", path, near)
-            entry, folder = named[name], f"{folder}{name}/"
-        size = entry.get("size")
-        if entry["type"] != "blob":
-            raise InputError(f"{path} of {repository} is no file, but a {entry['type']}.", hint="Name a file.")
-        if isinstance(size, int) and size > at_most:
-            raise InputError(
-                f"{path} of {repository} has {size:,} bytes, more than {at_most:,}.", hint="Raise at_most to read it."
-            )
-        answer = await self._get(f"/repos/{repository}/git/blobs/{entry['sha']}")
-        body = answer.body if isinstance(answer.body, dict) else {}
-        try:
-            if body["encoding"] != "base64":
-                raise ValueError
-            content = base64.b64decode("".join(body["content"].split()), validate=True)
-        except (KeyError, ValueError, AttributeError, binascii.Error):
-            raise self._malformed(f"its blob of {path} is not in base64") from None
-        if len(content) != size:
-            raise self._malformed(f"it announced {size} bytes of {path} and sent {len(content):,}")
-        return RepositoryFile(repository, path, str(entry["sha"]), content)
+        return await self._trees().file(repository, path, at_most)
 
     async def _probe(self) -> str:
         for repository in self._repositories:
@@ -223,7 +167,7 @@ class GitHub(ApiConnector):
                 within = [at is None or ((start is None or at >= start) and (end is None or at < end)) for at in times]
                 dated = any(fits and at is not None for fits, at in zip(within, times, strict=True))
                 kept = [record for record, fits in zip(sent, within, strict=True) if fits and (dated or start is end)]
-                yield [r for r in kept if resource == "pull_requests" or r.get("pull_request") is None], answer
+                yield [r for r in kept if resource == "pull_requests" or not _is_pull_request(r)], answer
                 if start is not None and (known := [at for at in times if at is not None]) and max(known) < start:
                     return
 
@@ -271,12 +215,13 @@ class GitHub(ApiConnector):
         about = await self._get(f"/repos/{repository}")
         pushed = about.body.get("pushed_at") if isinstance(about.body, dict) else None
         at = moment_of(pushed)
-        found = None if end is not None and at is not None and at >= end else await self._root(repository)
-        if found is None or found[1] == _EMPTY_TREE:
+        trees = self._trees()
+        found = None if end is not None and at is not None and at >= end else await trees.root(repository)
+        if found is None or found[1] == EMPTY_TREE:
             yield [], about
             return
         commit, root = found
-        async for folder, entries in self._walk(repository, root, ""):
+        async for folder, entries in trees.walk(repository, root, ""):
             files = [entry for entry in entries if entry["type"] != "tree"]
             paths = [f"{folder}{entry['path']}" for entry in files]
             yield (
@@ -287,45 +232,8 @@ class GitHub(ApiConnector):
                 about,
             )
 
-    async def _root(self, repository: str) -> tuple[str, str] | None:
-        """The commit that the default branch stands at, and its tree; None when nothing was ever committed."""
-        try:
-            answer = await self._get(f"/repos/{repository}/commits", {"per_page": "1"})
-        except RequestRejected as error:
-            if error.http_status == 409:
-                return None
-            raise
-        try:
-            head = answer.body[0]
-            return str(head["sha"]), str(head["commit"]["tree"]["sha"])
-        except (LookupError, TypeError):
-            raise self._malformed(f"it names no commit of {repository}") from None
-
-    async def _walk(self, repository: str, sha: str, folder: str) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
-        """A folder's path, and what is in it and below it; of a tree too large for one answer folder by folder."""
-        entries, truncated = await self._tree(repository, sha, recursive=True)
-        if not truncated:
-            yield folder, entries
-            return
-        entries, truncated = await self._tree(repository, sha, recursive=False)
-        if truncated:
-            raise self._malformed(f"it does not show all of the folder /{folder} of {repository}")
-        yield folder, entries
-        for entry in entries:
-            if entry["type"] == "tree":
-                async for below in self._walk(repository, str(entry["sha"]), f"{folder}{entry['path']}/"):
-                    yield below
-
-    async def _tree(self, repository: str, sha: str, *, recursive: bool) -> tuple[list[dict[str, Any]], bool]:
-        params = {"recursive": "1"} if recursive else None
-        answer = await self._get(f"/repos/{repository}/git/trees/{sha}", params)
-        body = answer.body if isinstance(answer.body, dict) else {}
-        entries, truncated = body.get("tree"), body.get("truncated")
-        if not isinstance(entries, list) or not isinstance(truncated, bool):
-            raise self._malformed(f"its tree of {repository} holds no list of files")
-        if not all(isinstance(one, dict) and {"path", "type", "sha"} <= one.keys() for one in entries):
-            raise self._malformed(f"its tree of {repository} holds what is no file")
-        return entries, truncated
+    def _trees(self) -> Trees:
+        return Trees(self._get, self._malformed)
 
     async def _listed(
         self, repository: str, what: str, params: Mapping[str, str], within: str | None = None
@@ -386,6 +294,12 @@ class GitHub(ApiConnector):
 async def _again(pages: Iterable[Page]) -> AsyncIterator[Page]:
     for page in pages:
         yield page
+
+
+def _is_pull_request(issue: Mapping[str, Any]) -> bool:
+    """Whether an issue is one; GitHub may say of those that are none where it would be, in nulls."""
+    told = issue.get("pull_request")
+    return any(told.values()) if isinstance(told, dict) else told is not None
 
 
 def _created(low: datetime | None, high: datetime | None) -> dict[str, str]:

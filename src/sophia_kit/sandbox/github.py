@@ -35,7 +35,7 @@ GITHUB_TOKEN = "sandbox"  # noqa: S105 - opens nothing but the sandbox
 FORMER_NAMES = {"larkfield/rentals": "larkfield/payments"}
 """What a repository was called before."""
 
-_VERSIONS = ("2022-11-28", "2026-03-10")
+_VERSION = "2022-11-28"
 _SEARCH_RESULTS = 1000
 _HOURLY = 5000
 _PAGE, _MOST = 30, 100
@@ -93,8 +93,8 @@ class GitHub:
             self._tokens.clear()
 
     def answer(self, request: Request) -> Response:
-        version = request.headers.get("x-github-api-version", _VERSIONS[0])
-        if version not in _VERSIONS:
+        version = request.headers.get("x-github-api-version", _VERSION)
+        if version != _VERSION:
             return self._said(400, f"{version!r} is not a valid API version")
         if request.path == "/rate_limit":
             core = {"limit": _HOURLY, "remaining": _HOURLY - self._calls, "reset": self._reset(), "used": self._calls}

@@ -95,6 +95,7 @@ async def test_a_new_field_is_handed_on_and_labels_may_be_texts(opened: Opened, 
             return reply
         body = json.loads(reply.content)
         body[0] |= {"labels": ["bug", {"name": "security"}], "sub": {"deep": 1}, "user": None}
+        body[0]["pull_request"] = {"url": None, "html_url": None}
         return replace(reply, body=body)
 
     gateway.after = change
