@@ -185,3 +185,12 @@ def test_the_commands_say_what_was_loaded_and_refused(loader: Project) -> None:
     listed = loader.here("ingest", "quarantine", "list", "--table", "payments", "--format", "json")
     assert '"source_id is required and empty"' in listed.stdout
     assert loader.here("ingest", "quarantine", "list", "--table", "paymnts").returncode == 2
+    again = loader.here("ingest", "run", "--since", "2025-02-01", "--until", "2025-03-01")
+    assert again.returncode == 0, again.stderr
+    replayed = loader.here("ingest", "quarantine", "replay", "--table", "payments")
+    assert "0 records pass now, 9 are still refused." in replayed.stdout
+    audit = loader.here("ingest", "status", "--limit", "20").stdout
+    assert "backfill" in audit
+    assert "replay" in audit
+    for wrong in (["--until", "2025-01-01"], ["--since", "January"], ["--since", "2025-02-01", "--full"]):
+        assert loader.here("ingest", "run", *wrong).returncode == 2

@@ -15,10 +15,12 @@ from tests.ingest.conftest import NewWorkplace
 from sophia_kit.core.errors import Busy, IngestError, NoSnapshot, Unconfigured, UnknownName
 from sophia_kit.core.files import file_lock
 from sophia_kit.core.settings import CompanySettings, LandingSettings
-from sophia_kit.ingest import ProgressEvent, ingest, load_contracts, run_ingest
+from sophia_kit.ingest import ProgressEvent, Span, ingest, load_contracts, run_ingest
 from sophia_kit.ingest.privacy import Treatment
+from sophia_kit.metrics import Calendar, Catalogue, MetricQuery, evaluate
 from sophia_kit.sandbox import Company, Faults, SandboxServer, deliver
 from sophia_kit.sandbox.faults import FaultKind
+from sophia_kit.warehouse import Warehouse
 
 DOWN = "http://127.0.0.1:9"
 
@@ -99,6 +101,14 @@ def test_two_days_in_turn_give_the_same_as_the_second_day_at_once(
     read = {table.table: table.rows_read for table in second.tables}
     assert 0 < read["payments"] < at_once.rows("SELECT count(*) FROM raw.payments")[0][0]
     assert in_turn.digest() == at_once.digest()
+    days = [path.stem for path in sorted((folder / "payments").glob("*.parquet"))]
+    span = Span(datetime.fromisoformat(f"{days[3]}T00:00:00Z"), datetime.fromisoformat(f"{days[5]}T00:00:00Z"))
+    again = in_turn.load(only=["landing"], span=span)
+    due = sum(
+        pl.scan_parquet(folder / f"payments/{day}.parquet").select(pl.len()).collect().item() for day in days[3:5]
+    )
+    assert [table.rows_read for table in again.tables if table.table == "payments"] == [due]
+    assert in_turn.digest() == at_once.digest()
     before = in_turn.store.list()[0]
     assert in_turn.store.known_at(company.now) == before
 
@@ -140,6 +150,16 @@ def test_a_source_that_fails_leaves_its_tables_as_they_were(
     assert broken.rows("SELECT count(*) FROM raw.salesforce_accounts") == before
     fresh = dict(broken.rows("SELECT table_name, last_success_at FROM meta.freshness"))
     assert fresh["salesforce_accounts"] == company.now.replace(tzinfo=None)
+    catalogue = Catalogue.load()
+    query = MetricQuery("open_pipeline", company.day)
+    with Warehouse.open(broken.store.current(), broken.settings) as warehouse:
+        (value,) = evaluate(warehouse, catalogue, query, broken.settings.clock(), Calendar()).values
+    # Its tables were loaded a day ago, which their contracts permit: it is stale because the last load failed.
+    assert value.value is not None
+    assert value.freshness.status == "stale"
+    assert "salesforce_opportunities" in value.freshness.tables
+    assert any("failed: salesforce at 127.0.0.1 can't be reached" in text for text in value.freshness.failures)
+    assert "can&#x27;t be reached" in value._repr_html_()
     audit = dict(
         broken.rows(
             f"SELECT table_name, status FROM meta.load_audit WHERE snapshot_id = '{report.snapshot.snapshot_id}'"
@@ -151,6 +171,7 @@ def test_a_source_that_fails_leaves_its_tables_as_they_were(
         base_url=server.base_url, landing=landing, root=work.settings.root, frozen_at=later.settings.frozen_at
     )
     assert recovered.load().complete
+    assert recovered.rows("SELECT * FROM meta.behind") == []
     assert recovered.attempts("salesforce_accounts")[0].mode == "incremental"
 
 
