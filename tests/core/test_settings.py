@@ -52,12 +52,32 @@ def test_a_secret_is_never_printed(project: Path, monkeypatch: pytest.MonkeyPatc
     assert "canary" not in repr(settings) + str(settings) + settings.model_dump_json()
 
 
-@pytest.mark.parametrize(
-    "line",
-    ['proof_key = "x"', '[salesforce]\nclient_secret = "x"', '[salesforce]\nrefresh_token = "x"', 'state_url = "x"'],
-)
-def test_a_secret_in_the_file_is_refused_and_not_repeated(project: Path, line: str) -> None:
-    (project / "sophia.toml").write_text(line.replace('"x"', '"canary"'))
+SECRETS = [
+    "proof_key",
+    "state_url",
+    "privacy.hash_key",
+    "salesforce.client_secret",
+    "salesforce.refresh_token",
+    "salesforce.private_key",
+    "slack.token",
+    "gong.access_key_secret",
+    "notion.token",
+    "github.private_key",
+    "github.token",
+    "n8n.api_key",
+    "snowflake.private_key",
+    "snowflake.private_key_passphrase",
+    "snowflake.token",
+    "snowflake.writer_private_key",
+    "snowflake.writer_private_key_passphrase",
+    "snowflake.writer_token",
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_in_the_file_is_refused_and_not_repeated(project: Path, secret: str) -> None:
+    section, _, name = secret.rpartition(".")
+    (project / "sophia.toml").write_text((f"[{section}]\n" if section else "") + f'{name} = "canary"\n')
     with pytest.raises(ConfigError) as caught:
         load_settings(project)
     assert "SOPHIA_" in (caught.value.hint or "")

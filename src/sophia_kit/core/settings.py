@@ -10,9 +10,9 @@ import os
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -262,22 +262,20 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
     return found
 
 
-_SECRETS = {
-    "proof_key",
-    "state_url",
-    "hash_key",
-    "api_key",
-    "access_key_secret",
-    "client_secret",
-    "refresh_token",
-    "token",
-    "private_key",
-    "private_key_passphrase",
-    "writer_token",
-    "writer_private_key",
-    "writer_private_key_passphrase",
-}
 _RIGHTS = {"allow_deploy"}
+
+
+def _secrets() -> set[str]:
+    """The names of all secret settings, of every section."""
+    kinds = (field.annotation for field in Settings.model_fields.values())
+    models: list[type[BaseModel]] = [Settings]
+    models += [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return {
+        name
+        for model in models
+        for name, field in model.model_fields.items()
+        if SecretStr in (field.annotation, *get_args(field.annotation))
+    }
 
 
 def _refuse_secrets(file: Path) -> None:
@@ -285,11 +283,12 @@ def _refuse_secrets(file: Path) -> None:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not valid TOML: {error}", hint="See docs/settings.md for an example.") from None
+    secrets = _secrets()
     for key, value in content.items():
         inner = value if isinstance(value, dict) else {}
-        for name in sorted(({key, *inner}) & (_SECRETS | _RIGHTS)):
+        for name in sorted(({key, *inner}) & (secrets | _RIGHTS)):
             path = name if name == key else f"{key}.{name}"
-            what = "a secret" if name in _SECRETS else "a right that one job is given"
+            what = "a secret" if name in secrets else "a right that one job is given"
             raise ConfigError(
                 f"{file}: {path} is {what} and does not belong in a file of the repository.",
                 hint=f"Remove it and set SOPHIA_{path.upper().replace('.', '__')} in the environment.",
