@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tests.wire import Reply, Request, WireServer
@@ -57,8 +57,8 @@ class Team(Slack):
         self.said[channel] = kept
 
     @property
-    def channels(self) -> dict[str, Channel]:
-        return {channel: self._channel_of(channel) for channel in self.names}
+    def channels(self) -> Mapping[str, Channel]:
+        return _Channels(self)
 
     @property
     def workspace(self) -> Any:
@@ -79,7 +79,8 @@ class Team(Slack):
         """The parameters of the requests to a method."""
         return [request.query for request in self.server.requests if request.path == f"/api/{method}"]
 
-    def _channel_of(self, identifier: str) -> Channel:
+    def channel_of(self, identifier: str) -> Channel:
+        """A channel as it is now."""
         record = {
             "id": identifier, "name": self.names[identifier], "created": NOW - 900 * DAY, "is_archived": False,
             "is_private": False, "is_member": identifier in self.members, "updated": (NOW - 900 * DAY) * 1000,
@@ -98,6 +99,22 @@ class Team(Slack):
                 made.threads[_post(one).at] = [_post(one), *map(_post, replies)]
             made.history.insert(0, _post(one))
         return made
+
+
+class _Channels(Mapping[str, Channel]):
+    """By id; each is made when it is looked at."""
+
+    def __init__(self, team: Team) -> None:
+        self._team = team
+
+    def __getitem__(self, identifier: str) -> Channel:
+        return self._team.channel_of(identifier)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._team.names)
+
+    def __len__(self) -> int:
+        return len(self._team.names)
 
 
 def _post(record: dict[str, Any]) -> Post:

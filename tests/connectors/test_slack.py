@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import time
 from collections.abc import AsyncIterator
@@ -463,6 +464,76 @@ async def test_requests_keep_to_the_tier_of_their_method(team: Team, tmp_path: P
     async with Slack(settings_for(team, tmp_path, tier_factor=6)) as slack:
         await read(slack)
     assert time.monotonic() - begun >= 0.5
+
+
+class Chatter:
+    """People who write, answer, correct, and invite the bot, at random; who either take back or remove the bot too:
+    what is taken back while the bot has just been removed is found by a full load only."""
+
+    def __init__(self, team: Team, seed: int, *, removes: bool) -> None:
+        self.team = team
+        self.removes = removes
+        self.random = random.Random(seed)
+        self.second = float(NOW)
+        self.known: dict[str, dict[str, str]] = {}
+
+    def written(self, channel: str) -> dict[str, str]:
+        """Texts by id."""
+        kept = (one for one in self.team.said[channel] if one.get("subtype") != "tombstone")
+        return {f"{channel}:{one['ts']}": one["text"] for one in kept}
+
+    def visible(self) -> dict[str, str]:
+        """What a reader who misses nothing holds now: of a channel without the bot what was read there last."""
+        self.known |= {channel: self.written(channel) for channel in self.team.members}
+        return {key: text for texts in self.known.values() for key, text in texts.items()}
+
+    def day(self, since: float) -> None:
+        """A day goes by, in which nobody touches what has been quiet since before that moment."""
+        for _ in range(self.random.randint(1, 6)):
+            self.second += self.random.randint(600, 20_000)
+            channel = self.random.choice(sorted(self.team.members))
+            recent = [one for one in self.team.said[channel] if float(one["ts"]) > since]
+            last = "say" if self.removes else "take back"
+            deed = self.random.choice(("say", "say", "answer", "answer", "broadcast", "edit", last))
+            if deed == "say" or not recent:
+                self.team.say(channel, self.second, f"said {self.second}")
+                continue
+            one = self.random.choice(recent)
+            if deed in ("answer", "broadcast"):
+                more = {"subtype": "thread_broadcast"} if deed == "broadcast" else {}
+                self.team.say(channel, self.second, f"answered {self.second}", one.get("thread_ts", one["ts"]), **more)
+            elif one.get("subtype") != "tombstone":
+                if deed == "edit":
+                    one |= {"text": f"edited {self.second}", "edited": {"user": "U1", "ts": f"{self.second:.6f}"}}
+                else:
+                    self.team.take_back(channel, one["ts"])
+        if self.random.random() < 0.15:
+            self.team.members ^= {self.random.choice(("C2", "C3"))} if self.removes else {"C3"} - self.team.members
+
+
+@pytest.mark.parametrize(("seed", "removes"), [(1, False), (0, True)])
+async def test_load_after_load_holds_what_was_written_and_nothing_that_was_taken_back(
+    seed: int, removes: bool, team: Team, slack: Slack
+) -> None:
+    chatter = Chatter(team, seed, removes=removes)
+    for channel in ("C1", "C2", "C3"):
+        team.open(channel, f"channel {channel}")
+        team.say(channel, NOW - 100 * DAY, "first")
+    team.members.remove("C3")
+    held: dict[str, tuple[datetime, str]] = {}
+    cursor: str | None = None
+    for _ in range(25):
+        reading = await read(slack, cursor)
+        found = {record["id"]: record for record in reading.records}
+        if reading.image_since is not None:
+            held = {key: one for key, one in held.items() if one[0] < reading.image_since or key in found}
+        held |= {key: (datetime.fromisoformat(one["posted_at"]), one["text"]) for key, one in found.items()}
+        held = {key: one for key, one in held.items() if key not in found or not found[key]["deleted"]}
+        assert {key: text for key, (_, text) in held.items()} == chatter.visible()
+        cursor = reading.cursor
+        reach = Reach.parse(cursor or "")
+        assert reach is not None
+        chatter.day(reach.at.timestamp() - 6 * DAY)
 
 
 def test_the_cursor_is_json_with_moments_that_can_be_read() -> None:
