@@ -133,9 +133,16 @@ def test_every_shape_of_every_metric_runs_on_an_empty_snapshot(empty: Asking, na
         assert frame.height <= 1
 
 
-def test_every_raw_table_has_a_canonical_view_and_every_view_reads_known_tables() -> None:
-    read = {table for below in model_references().values() for table in below}
-    assert {f"raw.{name}" for name in load_contracts()} == {table for table in read if table.startswith("raw.")}
+NO_METRIC_YET = {
+    "github_files", "github_issues", "gong_trackers", "n8n_executions", "n8n_workflows", "notion_users",
+    "salesforce_tasks", "slack_channel_members", "slack_users",
+}  # fmt: skip
+"""Raw tables that are there to be looked at; no canonical view reads them."""
+
+
+def test_every_raw_table_but_a_few_has_a_canonical_view_and_every_view_reads_known_tables() -> None:
+    below = {table for tables in model_references().values() for table in tables if table.startswith("raw.")}
+    assert {table.removeprefix("raw.") for table in below} == set(load_contracts()) - NO_METRIC_YET
 
 
 def test_a_canonical_view_leaves_deleted_rows_out(tiny: Tiny) -> None:
