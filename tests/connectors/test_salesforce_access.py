@@ -90,6 +90,14 @@ async def test_pages_of_a_query_are_trusted_as_little_as_those_of_a_load(org: Or
             await found(salesforce, "SELECT Id FROM Account")
 
 
+async def test_pages_without_keys_may_be_alike(org: Org, opened: Opened) -> None:
+    alike = [{"Status": "Completed"}] * 2
+    pages(org, alike, alike, alike[:1])
+    async with opened() as salesforce:
+        batches = await found(salesforce, "SELECT Status FROM Task")
+    assert [len(batch.records) for batch in batches] == [2, 2, 1]
+
+
 @pytest.mark.parametrize(
     ("soql", "says"),
     [
