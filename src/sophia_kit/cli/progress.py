@@ -53,7 +53,7 @@ class _Sources:
     def _whole(self, event: ProgressEvent) -> str:
         rows = sum(count for (source, _), count in self._rows.items() if source == event.source)
         failed = self._failed.get(event.source, 0)
-        told = f"{rows:,} rows in {event.source_tables} tables"
+        told = f"{rows:,} rows in {event.source_tables} table{'' if event.source_tables == 1 else 's'}"
         return f"[red]{told}, {failed} failed[/]" if failed else told
 
 

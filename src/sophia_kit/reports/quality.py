@@ -35,6 +35,7 @@ FROM (
     SELECT table_name, source, error, status,
         row_number() OVER (PARTITION BY source, table_name ORDER BY started_at DESC) AS age
     FROM load_audit
+    WHERE mode IN ('full', 'incremental')
 ) AS attempts
 WHERE age = 1 AND status = 'failed'
 ORDER BY table_name"""
