@@ -71,6 +71,7 @@ class Session:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._token: str | None = None
+        self._former: str | None = None
         self._ends = 0.0
 
     async def aclose(self) -> None:
@@ -86,10 +87,10 @@ class Session:
     async def renew(self, refused: Mapping[str, str]) -> None:
         async with self._lock:
             if refused.get("Authorization") == f"Bearer {self._token}":
-                self._token = None
+                self._former, self._token = self._token, None
 
     def secrets(self) -> Iterable[str]:
-        return () if self._token is None else (self._token,)
+        return filter(None, (self._token, self._former))
 
     async def _login(self) -> None:
         answer = await self._client.request("POST", self._path, json=self._body, headers=HEADERS)
