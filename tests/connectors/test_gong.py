@@ -233,9 +233,13 @@ FLAT: list[tuple[str, dict[str, Any], Any]] = [
     ("metaData.customData.sentiment", {"metaData": {"customData": "[0.5]"}}, None),
     ("metaData.customData.sentiment", {"metaData": {"customData": "sentiment: 0.5"}}, None),
     ("metaData.customData.sentiment", {"metaData": {"customData": None}}, None),
+    ("metaData.customData.sentiment", {"metaData": {"customData": "[" * 100_000}}, None),
     ("ended", {}, "2025-06-01T15:30:00.000Z"),
     ("ended", {"metaData": {"duration": "long"}}, "2025-06-01T15:00:00.000Z"),
     ("ended", {"metaData": {"started": None}}, None),
+    ("ended", {"metaData": {"started": "9999-12-31T23:59:59Z"}}, None),
+    ("ended", {"metaData": {"duration": 10**30}}, None),
+    ("ended", {"ended": "never"}, "2025-06-01T15:30:00.000Z"),
 ]  # fmt: skip
 
 

@@ -94,9 +94,9 @@ class Gong(ApiConnector):
         Raises:
             MalformedAnswer: also when pages repeat, or hold fewer or more records than Gong announced.
         """
-        resource_asked = self._resource(resource)
+        wanted = self._resource(resource)
         reached = self._since(since)
-        named = dict.fromkeys([*fields, KEYS[resource], resource_asked.incremental_field])
+        named = dict.fromkeys([*fields, KEYS[resource], wanted.incremental_field])
         asked = tuple(name for name in named if name in FIELDS[resource])
         absent = [name for name in named if name not in FIELDS[resource]]
         image: datetime | None = _EVER
@@ -112,7 +112,7 @@ class Gong(ApiConnector):
             "parties": lambda: self._parties(asked, image, until),
             "transcripts": lambda: self._transcripts(asked, image, until),
         }[resource]()
-        async for batch in self._batches(resource_asked, pages, absent=tuple(absent), image_since=image):
+        async for batch in self._batches(wanted, pages, absent=tuple(absent), image_since=image):
             yield batch
 
     async def fields(self, resource: str) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ class Gong(ApiConnector):
 
     async def _probe(self) -> str:
         answer = await (await self._connected()).get(_USERS)
-        return f"Gong answers; it has {self._page(answer, 'users', 'users')[1]:,} users."
+        return f"Gong answers; it has {self._page(answer, 'users')[1]:,} users."
 
     async def _plain(self, resource: str, lists: AsyncIterator[_Listed], asked: Sequence[str]) -> AsyncIterator[Page]:
         async for listed in lists:
@@ -181,7 +181,7 @@ class Gong(ApiConnector):
                 # An error doesn't tell whether the sandbox sent it; any answer does.
                 yield _Listed([], await api.get(_USERS))
                 return
-            items, total, cursor = self._page(answer, name, name)
+            items, total, cursor = self._page(answer, name)
             guard.page(_key_of(item) for item in items)
             received += len(items)
             totals.add(total)
@@ -192,14 +192,14 @@ class Gong(ApiConnector):
         if not min(totals) <= received <= max(totals):
             raise self._malformed(f"it announced {max(totals):,} {name} and sent {received:,}")
 
-    def _page(self, answer: Answer, name: str, what: str) -> tuple[list[Record], int, str | None]:
+    def _page(self, answer: Answer, name: str) -> tuple[list[Record], int, str | None]:
         body = answer.body if isinstance(answer.body, dict) else {}
         items, records = body.get(name), body.get("records")
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise self._malformed(f"its page holds no list of {what}")
+            raise self._malformed(f"its page holds no list of {name}")
         total = records.get("totalRecords") if isinstance(records, dict) else None
         if not isinstance(records, dict) or not isinstance(total, int) or isinstance(total, bool):
-            raise self._malformed(f"its page of {what} does not say how many there are")
+            raise self._malformed(f"its page of {name} does not say how many there are")
         cursor = records.get("cursor")
         return items, total, cursor if isinstance(cursor, str) and cursor else None
 
@@ -214,10 +214,10 @@ class Gong(ApiConnector):
     async def _competitors(self) -> str | None:
         """The tracker that counts mentions of competitors, when there is one of its name. Without it a call that lacks
         the tracker would look like one in which no competitor was mentioned."""
-        wanted = self._settings.gong.competitor_tracker
+        name = self._settings.gong.competitor_tracker
         async for listed in self._trackers():
-            if any(tracker.get("trackerName") == wanted for tracker in listed.items):
-                return wanted
+            if any(tracker.get("trackerName") == name for tracker in listed.items):
+                return name
         return None
 
     async def _open(self) -> HttpClient:
@@ -242,10 +242,10 @@ def _key_of(item: Record) -> str:
 
 
 def _explain(status: int, body: Any) -> ProviderError | None:
-    said_ = body.get("errors") if isinstance(body, dict) else None
-    if not isinstance(said_, list) or not said_ or status < 400 or status == 429 or status >= 500:
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if not isinstance(errors, list) or not errors or status < 400 or status == 429 or status >= 500:
         return None
-    text = " ".join(" ".join(map(str, said_)).split())[:300]
+    text = " ".join(" ".join(map(str, errors)).split())[:300]
     message = f"Gong answered {status}: {text} (request {str(body.get('requestId'))[:40]})"
     if status == 404 and text.lower().startswith(_NO_CALLS):
         return _NoCalls(message, provider=PROVIDER, hint="There is nothing to read.", http_status=status)

@@ -71,7 +71,6 @@ _LISTS = frozenset({
     "saidInTopics", "saidInCallParts",
 })  # fmt: skip
 
-_LONGEST_S = 7 * 86_400
 _STATS = ("Talk Ratio", "Longest Monologue", "Longest Customer Story", "Interactivity", "Patience")
 _OBJECTS = (("Salesforce", "Account"), ("Salesforce", "Opportunity"))
 
@@ -121,7 +120,7 @@ def _sentiment(record: Record) -> Any:
     custom = _part(record, "metaData").get("customData")
     try:
         return _part(json.loads(custom)).get("sentiment") if isinstance(custom, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -131,9 +130,10 @@ def _ended(record: Record) -> str | None:
     started, duration = moment_of(meta.get("started")), meta.get("duration")
     if started is None:
         return None
-    if isinstance(duration, int) and 0 <= duration <= _LONGEST_S:
-        started += timedelta(seconds=duration)
-    return moment_text(started)
+    try:
+        return moment_text(started + timedelta(seconds=duration if isinstance(duration, int) else 0))
+    except OverflowError:
+        return None
 
 
 _CALL_GETTERS: dict[str, _Getter] = {
@@ -183,7 +183,7 @@ class CallShape:
         self._getters = tuple((name, getters[name]) for name in asked)
 
     def record(self, call: Record) -> Record:
-        return {name: get(call) for name, get in self._getters} | _unknown(call, _CALL_SHAPE)
+        return _unknown(call, _CALL_SHAPE) | {name: get(call) for name, get in self._getters}
 
     def _mentions(self, call: Record) -> Any:
         """A defined tracker that isn't among a call's trackers wasn't heard."""
@@ -195,11 +195,11 @@ class CallShape:
 
 def plain(resource: str, record: Record, asked: Sequence[str]) -> Record:
     """A user or a tracker."""
-    found = {}
+    found = _unknown(record, _USER_SHAPE if resource == "users" else _TRACKER_SHAPE)
     for name in asked:
         *path, last = name.split(".")
         found[name] = _part(record, *path).get(last)
-    return found | _unknown(record, _USER_SHAPE if resource == "users" else _TRACKER_SHAPE)
+    return found
 
 
 def took_part(call: Record, asked: Sequence[str]) -> Iterator[Record]:
@@ -209,8 +209,8 @@ def took_part(call: Record, asked: Sequence[str]) -> Iterator[Record]:
     for item in parties if isinstance(parties, list) else ():
         party = _part(item)
         own = {"key": _joined(key, party.get("id")), "callId": key, STARTED: started}
-        record = {name: own[name] if name in own else party.get(name) for name in asked}
-        yield record | {name: party[name] for name in party.keys() - _PARTY_NAMES}
+        new = {name: party[name] for name in party.keys() - _PARTY_NAMES}
+        yield new | {name: own[name] if name in own else party.get(name) for name in asked}
 
 
 def said(call: str, started: Any, transcript: object, asked: Sequence[str]) -> Iterator[Record]:
@@ -227,8 +227,8 @@ def said(call: str, started: Any, transcript: object, asked: Sequence[str]) -> I
             "end": _seconds(sentences[-1].get("end")) if sentences else None,
             "text": " ".join(str(sentence.get("text")) for sentence in sentences) if sentences else None,
         }
-        record = {name: own[name] if name in own else monologue.get(name) for name in asked}
-        yield record | {name: monologue[name] for name in monologue.keys() - _MONOLOGUE}
+        new = {name: monologue[name] for name in monologue.keys() - _MONOLOGUE}
+        yield new | {name: own[name] if name in own else monologue.get(name) for name in asked}
 
 
 def _joined(*parts: Any) -> str | None:
