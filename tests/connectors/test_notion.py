@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.wire import Reply, Request, WireServer
+from tests.connectors.notion_reading import records
 
-from sophia_kit.connectors.notion import API_VERSION, Notion
-from sophia_kit.core.errors import AuthFailed, MalformedAnswer, ProviderFailing, RequestRejected, Unconfigured
-from sophia_kit.core.settings import HttpSettings, NotionSettings, Settings
+from sophia_kit.connectors.notion import API_VERSION, OVERLAP, Notion
+from sophia_kit.core.errors import MalformedAnswer, RequestRejected, Unconfigured
+from sophia_kit.core.settings import HttpSettings, Settings
+from sophia_kit.ingest.contract_files import load_contracts
 from sophia_kit.sandbox import Company, SandboxServer, connected
 from sophia_kit.sandbox.notion_workspace import notion_id
 
 PROFILE = Path(__file__).parents[2] / "data" / "company.toml"
 HTTP = HttpSettings(attempts=3, backoff_initial_s=0.01, backoff_max_s=0.02)
 KEY = "ded8723f-5b64-40b7-bc1b-d8b66541833c"
-Record = dict[str, Any]
+DOCS = Path(__file__).parents[2] / "docs" / "notion.md"
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,6 @@ def settings_for(url: str, root: Path, **given: Any) -> Settings:
 async def notion(shared: SandboxServer, tmp_path: Path) -> AsyncIterator[Notion]:
     async with Notion(settings_for(shared.base_url, tmp_path)) as found:
         yield found
-
-
-async def records(notion: Notion, resource: str, *fields: str, since: str | None = None, **more: Any) -> list[Record]:
-    found = [record async for batch in notion.read(resource, since, fields, **more) for record in batch.records]
-    assert all({"id"} <= record.keys() for record in found)
-    return found
 
 
 def asked_of(sandbox: SandboxServer, part: str) -> int:
@@ -135,30 +129,7 @@ async def test_users_are_a_whole_image_each_time(notion: Notion, company: Compan
     assert len(people) > 60
 
 
-async def test_every_request_names_the_version(wire_of: Wire) -> None:
-    wire = await wire_of({"/v1/users": listed([])})
-    await records(wire.notion, "users")
-    assert [request.headers["notion-version"] for request in wire.server.requests] == [API_VERSION]
-
-
 # Going on where the last load ended
-
-
-async def test_what_was_edited_is_asked_for_by_a_filter_in_the_order_of_creation(wire_of: Wire) -> None:
-    wire = await wire_of({"/v1/search": listed([source("Check-ins")]), f"/v1/data_sources/{KEY}/query": listed([])})
-    until = datetime(2026, 2, 1, tzinfo=UTC)
-    await records(wire.notion, "check_ins", since="2026-01-05T10:00:00Z")
-    await records(wire.notion, "check_ins", since="2026-01-05T10:00:00Z", until=until)
-    bodies = [json.loads(request.body) for request in wire.server.requests if request.path.endswith("/query")]
-    oldest = [{"timestamp": "created_time", "direction": "ascending"}]
-    begins = {"timestamp": "last_edited_time", "last_edited_time": {"on_or_after": "2026-01-05T09:50:00.000Z"}}
-    ends = {"timestamp": "last_edited_time", "last_edited_time": {"before": "2026-02-01T00:00:00.000Z"}}
-    common = {"sorts": oldest, "page_size": 100, "result_type": "page"}
-    assert bodies == [
-        common | {"filter": begins},
-        common | {"in_trash": True},
-        common | {"filter": {"and": [begins, ends]}},
-    ]
 
 
 async def test_a_page_in_the_trash_is_read_as_deleted_by_the_next_load(
@@ -187,22 +158,6 @@ async def test_objectives_and_key_results_are_a_whole_image_each_time_but_of_a_r
     (part,) = [batch async for batch in notion.read(resource, "2023-06-01T00:00:00Z", fields, until=until)]
     assert 0 < len(part.records) < len(everything[0].records)
     assert part.image_since is None
-
-
-async def test_a_page_counts_as_deleted_only_where_it_says_so(wire_of: Wire) -> None:
-    live = {
-        "object": "page",
-        "id": KEY,
-        "last_edited_time": "2026-01-01T00:00:00.000Z",
-        "in_trash": False,
-        "properties": {},
-    }
-
-    def query(request: Request) -> Reply:
-        return Reply(body=listed([live] if "in_trash" in json.loads(request.body) else []))
-
-    wire = await wire_of({"/v1/search": listed([source("Check-ins")]), f"/v1/data_sources/{KEY}/query": query})
-    assert await records(wire.notion, "check_ins", since="2026-01-05T10:00:00Z") == []
 
 
 # More than one query gives
@@ -273,28 +228,6 @@ async def test_a_look_at_a_few_pages_reads_the_content_of_no_more(sandbox: Sandb
     assert asked_of(sandbox, "/markdown") == 1
 
 
-async def test_of_two_data_sources_with_one_title_none_is_guessed(wire_of: Wire) -> None:
-    twins = [source("Check-ins"), source("check-ins") | {"id": KEY.replace("d", "e")}]
-    wire = await wire_of({"/v1/search": listed(twins)})
-    with pytest.raises(RequestRejected, match="2 data sources") as caught:
-        await records(wire.notion, "check_ins")
-    assert "Copy data source ID" in (caught.value.hint or "")
-
-
-async def test_an_integration_that_is_shown_nothing_is_failing(wire_of: Wire) -> None:
-    wire = await wire_of({"/v1/users/me": {"object": "user", "id": KEY, "name": "Kit"}, "/v1/search": listed([])})
-    health = await wire.notion.health()
-    assert health.state == "failing"
-    assert "Connections" in (health.hint or "")
-
-
-async def test_a_data_source_that_shows_no_title_is_read_by_its_id(wire_of: Wire) -> None:
-    bare = {"object": "data_source", "id": KEY, "properties": {"Name": {"id": "title", "type": "title", "title": {}}}}
-    wire = await wire_of({f"/v1/data_sources/{KEY}": bare, f"/v1/data_sources/{KEY}/query": listed([])}, check_ins=KEY)
-    assert "Name" in await wire.notion.fields("check_ins")
-    assert await records(wire.notion, "check_ins", "Name") == []
-
-
 # Single things
 
 
@@ -322,129 +255,7 @@ async def test_blocks_come_in_the_order_of_reading_with_their_depth(notion: Noti
     assert [line.lstrip("\t").removeprefix("- ") for line in written] == [block.text for block in found.blocks]
 
 
-async def test_blocks_are_read_to_any_depth(wire_of: Wire) -> None:
-    def children(request: Request) -> Reply:
-        depth = int(request.path.split("/")[3].removeprefix("b"))
-        inner = {"rich_text": [{"plain_text": str(depth)}]}
-        return Reply(
-            body=listed([{"id": f"b{depth + 1}", "type": "toggle", "has_children": depth < 40, "toggle": inner}])
-        )
-
-    wire = await wire_of({f"/v1/blocks/b{depth}/children": children for depth in range(42)})
-    found = (await wire.notion.blocks("b0")).blocks
-    assert [(block.depth, block.text) for block in found] == [(depth, str(depth)) for depth in range(41)]
-
-
-async def test_pages_inside_a_page_are_named_and_not_entered(wire_of: Wire) -> None:
-    inside = {"id": KEY, "type": "child_page", "has_children": True, "child_page": {"title": "Minutes"}}
-    wire = await wire_of({"/v1/blocks/b0/children": listed([inside])})
-    (block,) = (await wire.notion.blocks("b0")).blocks
-    assert (block.kind, block.text) == ("child_page", "Minutes")
-
-
-async def test_a_block_that_holds_itself_is_refused(wire_of: Wire) -> None:
-    itself = {"id": "b0", "type": "toggle", "has_children": True, "toggle": {}}
-    wire = await wire_of({"/v1/blocks/b0/children": listed([itself])})
-    with pytest.raises(MalformedAnswer, match="holds itself"):
-        await wire.notion.blocks("b0")
-
-
-def part(text: str, *left: str) -> Record:
-    return {"object": "page_markdown", "markdown": text, "truncated": bool(left), "unknown_block_ids": list(left)}
-
-
-async def test_what_is_left_out_of_a_long_page_is_read_by_itself(wire_of: Wire) -> None:
-    wire = await wire_of(
-        {
-            "/v1/pages/p/markdown": part("One", "x", "y"),
-            "/v1/pages/x/markdown": part("Two", "z"),
-            "/v1/pages/y/markdown": part("Three"),
-            "/v1/pages/z/markdown": part("Four"),
-        }
-    )
-    found = await wire.notion.markdown("p")
-    assert (found.text, found.complete) == ("One\n\nTwo\n\nThree\n\nFour", True)
-
-
-@pytest.mark.parametrize("left", ["lost", "p"], ids=["not shared", "itself"])
-async def test_content_that_can_t_be_read_is_incomplete_not_silent(left: str, wire_of: Wire) -> None:
-    wire = await wire_of({"/v1/pages/p/markdown": part("One <unknown/>", left)})
-    found = await wire.notion.markdown("p")
-    assert (found.text, found.complete) == ("One <unknown/>", False)
-
-
 # Odd answers
-
-
-async def test_a_property_named_like_a_field_of_every_page_is_told_apart(wire_of: Wire) -> None:
-    url = {"id": "x", "type": "url", "url": "https://example.com"}
-    page = {
-        "object": "page",
-        "id": KEY,
-        "in_trash": False,
-        "url": "https://www.notion.so/x",
-        "properties": {"url": url},
-    }
-    described = source("Check-ins") | {"properties": {"url": {"id": "x", "name": "url", "type": "url", "url": {}}}}
-    wire = await wire_of({"/v1/search": listed([described]), f"/v1/data_sources/{KEY}/query": listed([page])})
-    (record,) = await records(wire.notion, "check_ins", "url", "properties.url")
-    assert (record["url"], record["properties.url"]) == ("https://www.notion.so/x", "https://example.com")
-
-
-async def test_a_property_whose_id_can_t_be_asked_for_says_so(wire_of: Wire) -> None:
-    cut = {"id": "a%3Fb", "type": "relation", "relation": [{"id": "p"}] * 25, "has_more": True}
-    page = {"object": "page", "id": KEY, "in_trash": False, "properties": {"Tasks": cut}}
-    wire = await wire_of({"/v1/search": listed([source("Check-ins")]), f"/v1/data_sources/{KEY}/query": listed([page])})
-    with pytest.raises(RequestRejected, match="'Tasks'") as caught:
-        await records(wire.notion, "check_ins", "Tasks")
-    assert "Duplicate the property" in (caught.value.hint or "")
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        [],
-        {"results": None, "has_more": False, "next_cursor": None},
-        {"results": [1], "has_more": False, "next_cursor": None},
-        {"results": [], "has_more": True, "next_cursor": None},
-        {"results": [], "has_more": False, "next_cursor": "more"},
-        {"results": [], "next_cursor": None},
-    ],
-)
-async def test_a_list_that_does_not_say_what_it_holds_is_refused(answer: Any, wire_of: Wire) -> None:
-    wire = await wire_of({"/v1/users": answer})
-    with pytest.raises(MalformedAnswer):
-        await records(wire.notion, "users")
-
-
-async def test_an_overloaded_notion_is_waited_for(wire_of: Wire) -> None:
-    overload = {"object": "error", "status": 529, "code": "service_overload", "message": "Busy."}
-    replies = [Reply(529, body=overload, headers={"Retry-After": "0"})] * 2 + [Reply(body=listed([]))]
-    wire = await wire_of({"/v1/users": lambda _request: replies.pop(0)})
-    assert await records(wire.notion, "users") == []
-    replies += [Reply(529, body=overload)] * 3
-    with pytest.raises(ProviderFailing):
-        await records(wire.notion, "users")
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "kind", "hint"),
-    [
-        (403, "restricted_resource", AuthFailed, "capabilities"),
-        (404, "object_not_found", RequestRejected, "Connections"),
-        (400, "validation_error", RequestRejected, "status codes"),
-    ],
-)
-async def test_notion_s_reason_is_told_without_the_token(
-    status: int, code: str, kind: type[Exception], hint: str, wire_of: Wire
-) -> None:
-    said = {"object": "error", "status": status, "code": code, "message": "Not with canary-token."}
-    wire = await wire_of({"/v1/users": Reply(status, body=said)})
-    with pytest.raises(kind) as caught:
-        await records(wire.notion, "users")
-    assert isinstance(caught.value, RequestRejected | AuthFailed)
-    assert caught.value.message == f"Notion answered {status} {code}: Not with [secret]."
-    assert hint in (caught.value.hint or "")
 
 
 def test_the_sdk_is_imported_when_notion_is_read_and_its_absence_is_one_clear_error(tmp_path: Path) -> None:
@@ -473,48 +284,21 @@ asyncio.run(main())
     ], done.stderr
 
 
-# A Notion of a test's own
+# What docs/notion.md says
 
 
-def listed(results: list[Any]) -> Record:
-    return {"object": "list", "results": results, "has_more": False, "next_cursor": None}
+def test_docs_name_the_version_and_the_overlap() -> None:
+    page = DOCS.read_text(encoding="utf-8")
+    assert f"Version `{API_VERSION}` of the API" in page
+    assert OVERLAP.total_seconds() == 600
+    assert "beginning ten minutes before" in page
 
 
-def source(title: str) -> Record:
-    return {"object": "data_source", "id": KEY, "title": [{"plain_text": title}], "in_trash": False, "properties": {}}
-
-
-class Wired:
-    """A connector, and the server it reads."""
-
-    def __init__(self, notion: Notion, server: WireServer) -> None:
-        self.notion = notion
-        self.server = server
-
-
-Answers = Mapping[str, Any | Reply | Callable[[Request], Reply]]
-Wire = Callable[..., Awaitable[Wired]]
-
-
-@pytest.fixture
-async def wire_of(tmp_path: Path) -> AsyncIterator[Wire]:
-    """Given answers by path, what reads them; any other path is not found."""
-    answers: dict[str, Any] = {}
-
-    def answer(request: Request) -> Reply:
-        missing = {"object": "error", "status": 404, "code": "object_not_found", "message": "Could not find it."}
-        found = answers.get(request.path, Reply(404, body=missing))
-        if isinstance(found, Reply):
-            return found
-        return found(request) if callable(found) else Reply(body=found)
-
-    async with WireServer(answer) as server, AsyncExitStack() as stack:
-
-        async def given(found: Answers, **named: str) -> Wired:
-            answers.update(found)
-            about = {"base_url": server.url, "token": "canary-token", "requests_per_second": 100_000}
-            section = NotionSettings.model_validate(about | named)
-            settings = Settings(root=tmp_path, workspace="main", http=HTTP, notion=section)
-            return Wired(await stack.enter_async_context(Notion(settings)), server)
-
-        yield given
+async def test_docs_name_every_property_that_the_contracts_read(notion: Notion) -> None:
+    page = DOCS.read_text(encoding="utf-8")
+    named = set(re.findall(r"`([^`]+)`", page[: page.index("## What to set here")])) | {"markdown"}
+    for contract in load_contracts().values():
+        if contract.source == "notion" and contract.resource != "users":
+            read = {name.removesuffix(".end") for name in contract.fields}
+            assert {name for name in read - named if not name.islower()} == set(), contract.table
+            assert set(contract.fields) <= set(await notion.fields(contract.resource)), contract.table

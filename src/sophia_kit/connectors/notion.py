@@ -108,7 +108,7 @@ class Notion(NotionReader):
     async def _probe(self) -> str:
         """Ask who the integration is, and look for the data sources."""
         answer: Answer = await (await self._notion()).users.me()
-        name = self._object(answer).get("name")
+        name = self._object(answer).get("name") or "An integration without a name"
         lacking = []
         wanted = [resource for resource in _TABLES if self.off(resource) is None]
         for resource in wanted:
