@@ -268,6 +268,9 @@ def test_empty_is_not_success(new_workplace: NewWorkplace, landing: Path, tmp_pa
         "SELECT table_name FROM meta.freshness WHERE last_success_at IS NULL AND table_name IN ('plans', 'quotas')"
     )
     assert len(never) == 2
+    assert work.rows("SELECT table_name, reason FROM meta.behind") == [
+        ("plans", "the source answered, and had no records")
+    ]
     assert work.attempts("plans")[0].status == "empty"
 
 

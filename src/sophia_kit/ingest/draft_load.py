@@ -234,6 +234,8 @@ class DraftLoad:
             notes.append(f"every record was refused, the first because {outcome.first_reason}")
         elif outcome.absent:
             notes.append(f"the source does not have {', '.join(outcome.absent)}")
+        if status == "empty" and outcome.delivered:
+            self._behind[contract.table] = Behind(self._clock.now() if cursor else None, notes[0])
         new = tuple(outcome.new_columns)
         if new and contract.new_fields == "note":
             notes.append(f"new at the source and not stored: {', '.join(new)}")
