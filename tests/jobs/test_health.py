@@ -37,6 +37,19 @@ async def test_a_vendor_that_somebody_began_to_set_up_says_what_is_missing(setti
     assert "SOPHIA_SALESFORCE__CLIENT_ID, SOPHIA_SALESFORCE__PRIVATE_KEY;" in (found.hint or "")
 
 
+async def test_a_preference_is_no_beginning(settings: Settings, tmp_path: Path) -> None:
+    preferred = load_settings(
+        tmp_path,
+        keys_dir=tmp_path / "keys",
+        salesforce={"objects": ["Account"], "requests_per_second": 5},
+        slack={"channels": ["general"]},
+        github={"repositories": ["larkfield/portal"]},
+        n8n={"repull_days": 3},
+    )
+    parts = {part.part: part for part in await check_parts(preferred)}
+    assert {parts[name].detail for name in CONNECTORS} == {"No credentials are configured."}
+
+
 async def test_every_vendor_of_the_sandbox_is_reachable(settings: Settings) -> None:
     with SandboxServer(Company.load(PROFILE, scale=0.02)) as server:
         parts = await check_parts(connected(settings, server.base_url))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from sophia_kit.connectors.base import Batch, Connector, ConnectorKind, Health, HealthState, Resource
+from sophia_kit.connectors.base import Batch, Connector, ConnectorKind, Health, HealthState, Resource, begun
 from sophia_kit.connectors.soql import require_select
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import UnknownName
@@ -17,6 +17,7 @@ __all__ = [
     "Health",
     "HealthState",
     "Resource",
+    "begun",
     "connect",
     "missing_settings",
     "require_select",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from sophia_kit.connectors.base import Batch, Health, Resource
+from sophia_kit.connectors.base import Batch, Health, Resource, begun
 from sophia_kit.core.clock import Clock, SystemClock
 from sophia_kit.core.errors import InputError, MalformedAnswer, SophiaError, Unconfigured, UnknownName
 from sophia_kit.core.http import HttpClient
@@ -115,7 +115,7 @@ class ApiConnector(ABC):
         if missing := self.missing(self._settings):
             hint = f"Set {', '.join(missing)}; see docs/{self.provider}.md."
             detail = "No credentials are configured."
-            if self._given_in_part(missing):
+            if begun(self._settings, self.provider):
                 detail = "Configured in part only: loads are refused until it is whole, or gone."
             return Health(self.provider, "unconfigured", detail, hint, None, checked_at)
         http = self._settings.http
@@ -135,12 +135,6 @@ class ApiConnector(ABC):
             elapsed = (time.perf_counter() - started) * 1000
             return Health(self.provider, "failing", error.message, error.hint, elapsed, checked_at)
         return Health(self.provider, "reachable", detail, None, (time.perf_counter() - started) * 1000, checked_at)
-
-    def _given_in_part(self, missing: tuple[str, ...]) -> bool:
-        """Whether somebody began to configure it."""
-        given = getattr(self._settings, self.provider)
-        named = given.model_fields_set - {name.rpartition("__")[2].lower() for name in missing}
-        return any(getattr(given, name) for name in named)
 
     @abstractmethod
     async def _open(self) -> HttpClient:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, Self
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.settings import Settings
 
-__all__ = ["Batch", "Connector", "ConnectorKind", "Health", "HealthState", "Resource"]
+__all__ = ["Batch", "Connector", "ConnectorKind", "Health", "HealthState", "Resource", "begun"]
 
 HealthState = Literal["unconfigured", "reachable", "failing"]
 
@@ -152,3 +152,11 @@ class ConnectorKind(Protocol):
     def missing(self, settings: Settings) -> tuple[str, ...]:
         """The environment variables that have to be set before anything can be read; empty when configured."""
         ...
+
+
+def begun(settings: Settings, provider: str) -> bool:
+    """Whether somebody began to configure a provider: gave one of the settings of its login, which have no default.
+    Others, such as a rate or a list of what is read, are preferences."""
+    section = getattr(settings, provider)
+    fields = type(section).model_fields
+    return any(field.default is None and bool(getattr(section, name)) for name, field in fields.items())

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from sophia_kit.connectors import CONNECTORS, Connector, connect, missing_settings
+from sophia_kit.connectors import CONNECTORS, Connector, begun, connect, missing_settings
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import InputError, Unconfigured, UnknownName
 from sophia_kit.core.settings import Settings
@@ -162,10 +162,7 @@ async def _sources(
 
 
 def _refuse_half_configured(settings: Settings, provider: str, missing: Sequence[str]) -> None:
-    section = getattr(settings, provider, None)
-    given = section.model_fields_set if section is not None else frozenset()
-    asked = {name.rpartition("__")[2].lower() for name in missing}
-    if missing and any(getattr(section, name) for name in given if name not in asked):
+    if missing and begun(settings, provider):
         raise Unconfigured(
             f"{provider} is configured in part only.",
             missing=missing,
