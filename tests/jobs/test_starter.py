@@ -41,6 +41,16 @@ def test_at_the_word_it_is_the_script_with_its_options_and_nothing_to_read(noteb
     assert done.stdout.decode().split("\n")[0] == "__main__ ['--day', '2025-12-31']  ['once']"
 
 
+def test_a_submodule_that_is_named_is_made_ready_as_well(tmp_path: Path) -> None:
+    room = tmp_path / "house" / "room"
+    room.mkdir(parents=True)
+    (room.parent / "__init__.py").touch()
+    (room / "__init__.py").write_text("ready = []\ndef get_ready():\n    ready.append('once')\n")
+    path = tmp_path / "notebook.py"
+    path.write_text("from house import room\nprint(room.ready)\n")
+    assert start(path, starter.GO).stdout == b"['once']\n"
+
+
 @pytest.mark.parametrize("word", [b"", b"g", b"stop\n"])
 def test_without_the_word_it_ends_and_runs_nothing(notebook: Path, word: bytes) -> None:
     done = start(notebook, word)

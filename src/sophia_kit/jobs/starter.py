@@ -37,7 +37,7 @@ def import_ahead(source: str) -> None:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 module = import_module(node.module)
                 for alias in node.names:
-                    names[alias.asname or alias.name] = getattr(module, alias.name, None)
+                    names[alias.asname or alias.name] = _member(module, alias.name)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             of = names.get(node.value.id)
@@ -48,6 +48,12 @@ def import_ahead(source: str) -> None:
         if isinstance(found, ModuleType):
             with suppress(ImportError):
                 getattr(found, "get_ready", lambda: None)()
+
+
+def _member(module: ModuleType, name: str) -> object:
+    """What `from module import name` gives; a submodule is imported by it."""
+    found = getattr(module, name, None)
+    return import_module(f"{module.__name__}.{name}") if found is None and hasattr(module, "__path__") else found
 
 
 def main() -> None:
