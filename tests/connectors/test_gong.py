@@ -7,12 +7,14 @@ import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from tests.wire import Reply, Request, WireServer
 
 from sophia_kit.connectors import Batch
+from sophia_kit.connectors.api import moment_of
 from sophia_kit.connectors.gong import Gong
 from sophia_kit.core.errors import AuthFailed, MalformedAnswer, RateLimited, RequestRejected, Unconfigured
 from sophia_kit.core.settings import HttpSettings, PrivacySettings, Settings, load_settings
@@ -61,15 +63,23 @@ class Company:
             ]
             return listed("callTranscripts", found, len(found), None) if found else Reply(404, body=NO_CALLS)
         place = int(asked.get("cursor", 0))
-        if not self.calls:
+        calls = [one for one in self.calls if within(asked["filter"], one)]
+        if not calls:
             return Reply(404, body=NO_CALLS)
-        total = self.totals[place] if self.totals else len(self.calls)
-        following = str(place + 1) if place + 1 < len(self.calls) else None
-        return listed("calls", self.calls[place : place + 1], total, following)
+        total = self.totals[place] if self.totals else len(calls)
+        following = str(place + 1) if place + 1 < len(calls) else None
+        return listed("calls", calls[place : place + 1], total, following)
 
     def asked(self, path: str) -> list[Any]:
         """The bodies of the requests for a path."""
         return [json.loads(request.body) for request in self.server.requests if request.path == path]
+
+
+def within(window: dict[str, str], call: Any) -> bool:
+    """Whether a call began from a moment on; one that doesn't say when is in every window."""
+    began = moment_of(call["metaData"].get("started")) if isinstance(call, dict) else None
+    start = moment_of(window.get("fromDateTime"))
+    return began is None or start is None or began >= start
 
 
 def listed(name: str, items: list[Any], total: int, cursor: str | None) -> Reply:
@@ -128,6 +138,47 @@ async def test_calls_that_began_within_the_window_are_read_again_and_show_what_i
     assert again.image_since == datetime(2025, 5, 19, 15, tzinfo=UTC)
     assert company.asked(CALLS)[-1]["filter"] == {"fromDateTime": "2025-05-19T15:00:00.000Z"}
     assert company.asked(CALLS)[0]["filter"] == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_load_after_load_holds_what_gong_holds_when_changes_come_within_the_window(
+    seed: int, company: Company, gong: Gong
+) -> None:
+    draws = Random(seed)
+    begin = datetime(2025, 3, 1, 9, tzinfo=UTC)
+    # When a call began, was uploaded, corrected and deleted, in days; all of it within two weeks.
+    lives = [
+        (began, *sorted(began + draws.uniform(0.01, 13.9) for _ in range(3)))
+        for began in (draws.uniform(0, 50) for _ in range(40))
+    ]
+    gone = {number for number in range(len(lives)) if draws.random() < 0.3}
+    held: dict[str, tuple[datetime, str]] = {}
+    cursor, now = None, 0.0
+    for _ in range(12):
+        now += draws.uniform(0.2, 12)
+        seen = {
+            str(number): (
+                begin + timedelta(days=began),
+                "corrected" if corrected <= now else "first",
+            )
+            for number, (began, uploaded, corrected, deleted) in enumerate(lives)
+            if uploaded <= now and not (number in gone and deleted <= now)
+        }
+        company.calls = [
+            {"metaData": {"id": key, "started": moment.isoformat(), "title": title}}
+            for key, (moment, title) in sorted(seen.items(), key=lambda pair: pair[1])
+        ]
+        batch = await read(gong, "calls", "metaData.title", since=cursor)
+        read_now = {
+            one["metaData.id"]: (datetime.fromisoformat(one["metaData.started"]), one["metaData.title"])
+            for one in batch.records
+        }
+        if batch.image_since is not None:
+            held = {key: kept for key, kept in held.items() if kept[0] < batch.image_since}
+        held |= read_now
+        assert held == seen
+        cursor = batch.cursor_high or cursor
+    assert len(held) > 20
 
 
 async def test_a_backfill_ends_before_its_moment(company: Company, gong: Gong) -> None:
