@@ -86,7 +86,9 @@ def _snapshots(settings: Settings) -> PartHealth:
     with Warehouse.open(snapshot, settings) as warehouse:
         tables = warehouse.freshness().values()
         loaded = [table for table in tables if table.last_success_at is not None]
+        failed = sum(table.failed_at is not None for table in tables)
         said = f"{snapshot.snapshot_id}, {len(loaded)} of {len(tables)} tables loaded"
+        said += f", the last load of {failed} failed" if failed else ""
         return PartHealth("snapshots", "reachable", said + (", DEMO DATA" if warehouse.demo else ""))
 
 
