@@ -65,11 +65,16 @@ def demo_command(
         soft_wrap=True,
     )
     with RunProgress(console(stderr=True)) as progress, _sandbox(settings, today, scale, progress) as sandbox:
+        from sophia_kit.ingest import load_contracts
         from sophia_kit.jobs import run_job
 
+        unread = {contract.table for contract in load_contracts().values() if contract.source != "landing"}
+
         def loading(event: ProgressEvent) -> None:
-            if event.stage == "checking":
-                # What the vendors had is loaded; its memory is wanted elsewhere.
+            if event.stage != "reading":
+                unread.discard(event.table)
+            if not unread:
+                # What the vendors had is read; its memory is wanted for the rest of the deliveries.
                 sandbox.stop()
             progress.load(event)
 
@@ -104,7 +109,7 @@ def _stop(server: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunProgress) -> Iterator[_Sandbox]:
-    """The company's data platform and its CRM: Parquet in a folder, Salesforce's API over HTTP on loopback.
+    """The company's data platform and its vendors: Parquet in a folder, their APIs over HTTP on loopback.
 
     Each in a process of its own, so that the kit talks to it as it would to a vendor, and its memory ends with it.
     """
@@ -164,4 +169,4 @@ def _address(server: subprocess.Popen[str]) -> str:
                 return match[0]
     finally:
         timer.cancel()
-    raise JobFailed(f"The demo company's Salesforce did not start: {''.join(said).strip()}")
+    raise JobFailed(f"The demo company's vendors did not start: {''.join(said).strip()}")
