@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydantic import SecretStr
 
 from sophia_kit.connectors.api import moment_of
+from sophia_kit.connectors.claims import ClaimSigner
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import AuthFailed, ConfigError, MalformedAnswer, ProviderError, RequestRejected
 from sophia_kit.core.http import HttpClient
 from sophia_kit.core.settings import GitHubSettings, HttpSettings
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 __all__ = ["HEADERS", "PERMISSIONS", "Session", "said"]
 
@@ -58,7 +58,7 @@ class Session:
             raise ValueError("a session needs complete settings")
         self._body = {"repositories": _names_of_one_owner(given.repositories), "permissions": dict(PERMISSIONS)}
         self._path = f"/app/installations/{given.installation_id}/access_tokens"
-        self._claim = _Claim(given.app_id, given.private_key.get_secret_value(), given.base_url, http, clock)
+        self._claim = _Claim(given.app_id, given.private_key, given.base_url, http, clock)
         self._client = HttpClient(
             PROVIDER,
             given.base_url,
@@ -120,9 +120,14 @@ class Session:
 class _Claim:
     """Says which app asks, signed with its key. Refused once, it is signed by GitHub's clock."""
 
-    def __init__(self, app_id: str, key: str, base_url: str, http: HttpSettings, clock: Clock) -> None:
+    def __init__(self, app_id: str, key: SecretStr, base_url: str, http: HttpSettings, clock: Clock) -> None:
         self._app_id = app_id
-        self._key = _rsa_key(key)
+        self._signer = ClaimSigner(
+            key,
+            provider=PROVIDER,
+            variable="SOPHIA_GITHUB__PRIVATE_KEY",
+            hint="Give the whole file that GitHub gave you, its first and last line included; see docs/github.md.",
+        )
         self._clock = clock
         self._skew = timedelta(0)
         self._last = ""
@@ -148,40 +153,14 @@ class _Claim:
         return (self._last,) if self._last else ()
 
     def _sign(self) -> None:
-        # jwt and cryptography take a while to import, and a token needs neither.
-        import jwt
-
         now = self._clock.now() + self._skew
         claims = {"iat": now - _ISSUED_BEFORE, "exp": now + _EXPIRES_AFTER, "iss": self._app_id}
-        self._last = jwt.encode(claims, self._key, algorithm="RS256")
+        self._last = self._signer.signed(claims)
 
 
 def said(body: Any) -> str:
     """GitHub's own words in an error's body, on one line; empty when there are none."""
     return " ".join(str(body.get("message") or "").split())[:300] if isinstance(body, dict) else ""
-
-
-def _rsa_key(text: str) -> RSAPrivateKey:
-    """The key in a text, whose line breaks many places can keep only as a backslash and an n."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    content = text.strip().replace("\\n", "\n").encode()
-    try:
-        # The key is the operator's own; whether its primes are primes would take longer than all else here.
-        found = load_pem_private_key(content, None, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        found = None
-    if not isinstance(found, RSAPrivateKey):
-        # Not chained: what the library says may quote the key.
-        raise ConfigError(
-            "The GitHub app's private key is no RSA key in PEM form.",
-            hint="Set SOPHIA_GITHUB__PRIVATE_KEY to the whole file that GitHub gave you, its first and last line "
-            "included.",
-            provider=PROVIDER,
-        )
-    return found
 
 
 def _names_of_one_owner(repositories: tuple[str, ...]) -> list[str]:

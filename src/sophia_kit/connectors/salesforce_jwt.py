@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import httpx
 from pydantic import SecretStr
 
-from sophia_kit.core.errors import ConfigError
+from sophia_kit.connectors.claims import ClaimSigner
+from sophia_kit.core.transport import origin_url
 
 __all__ = ["GRANT_TYPE", "Assertion", "audience"]
 
@@ -20,34 +20,27 @@ _PRODUCTION, _SANDBOX = "https://login.salesforce.com", "https://test.salesforce
 
 
 class Assertion:
-    """Says who logs in, to whom, and until when that may be believed: three minutes."""
+    """Says who logs in, to whom, and until when that may be believed: three minutes.
+
+    Raises:
+        ConfigError: the key is none that can sign.
+    """
 
     def __init__(self, client_id: str, user: str, key: SecretStr, base_url: str) -> None:
         self._claims = {"iss": client_id, "sub": user, "aud": audience(base_url)}
-        self._key = key
+        self._signer = ClaimSigner(
+            key,
+            provider="salesforce",
+            variable="SOPHIA_SALESFORCE__PRIVATE_KEY",
+            hint="Give the unencrypted PEM of the key whose certificate the app holds; see docs/salesforce.md.",
+        )
 
     def __repr__(self) -> str:
         return f"Assertion({self._claims!r})"
 
     def signed(self, at: datetime) -> str:
-        """The assertion, made at this moment.
-
-        Raises:
-            ConfigError: the key is none that can sign.
-        """
-        # cryptography takes a while to import, and the other flow doesn't need it.
-        import jwt
-
-        # Environment variables often carry a PEM's line ends as backslash and n.
-        pem = self._key.get_secret_value().replace("\\n", "\n")
-        try:
-            return jwt.encode({**self._claims, "exp": int((at + _LIFE).timestamp())}, pem, algorithm="RS256")
-        except (jwt.PyJWTError, ValueError, TypeError):
-            raise ConfigError(
-                "SOPHIA_SALESFORCE__PRIVATE_KEY isn't an RSA key that can sign.",
-                hint="Give the unencrypted PEM of the key whose certificate the app holds; see docs/salesforce.md.",
-                provider="salesforce",
-            ) from None
+        """The assertion, made at this moment."""
+        return self._signer.signed({**self._claims, "exp": int((at + _LIFE).timestamp())})
 
 
 def audience(base_url: str) -> str:
@@ -55,7 +48,7 @@ def audience(base_url: str) -> str:
 
     An organisation's own domain logs in through one of the two; a scratch organisation counts as a sandbox.
     """
-    url = httpx.URL(base_url.strip().rstrip("/"))
+    url = origin_url(base_url, "salesforce")
     host = url.host.lower()
     if host == "login.salesforce.com":
         return _PRODUCTION
@@ -64,4 +57,4 @@ def audience(base_url: str) -> str:
     if host.endswith(".my.salesforce.com"):
         domain = host.removesuffix(".my.salesforce.com")
         return _SANDBOX if "--" in domain or domain.endswith((".sandbox", ".scratch")) else _PRODUCTION
-    return str(url)
+    return str(url).rstrip("/")
