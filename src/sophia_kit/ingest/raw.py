@@ -109,6 +109,7 @@ class RawTable:
         self._marks = [contract.source_system, loaded_at.astimezone(UTC).replace(tzinfo=None), load_id]
         self._replaces = ">" if only_newer else ">="
         self._appending = False
+        self._appended = False
         self._held: list[pl.DataFrame] = []
         self._merged = 0
         self._deleted_before = 0
@@ -137,6 +138,7 @@ class RawTable:
                 # What a transaction appends stays in memory until it ends.
                 self._connection.execute("COMMIT")
                 self._connection.execute("BEGIN")
+                self._appended = True
             self._held = [frame.slice(whole)]
 
     def delivered(self, keys: pl.Series) -> None:
@@ -154,7 +156,12 @@ class RawTable:
     def finish(self, *, delete_undelivered: bool = False, image: Image | None = None) -> Loaded:
         """End the load. With `delete_undelivered`, rows whose key was not delivered are marked deleted: all of them,
         or those of the image."""
-        if self._appending:
+        if self._appending and not self._appended:
+            if self._held:
+                frame = _latest_versions(pl.concat(self._held, how="diagonal"))
+                self._put(frame, self._append)
+                self._merged = frame.height
+        elif self._appending:
             for frame in self._held:
                 self._put(frame, self._append)
             # Deleting rows that the same transaction appended would have DuckDB write all of them again.
