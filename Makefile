@@ -31,7 +31,7 @@ demo: environment  ## run the main job on the fictional company, from its vendor
 	@$(bin)/sophia demo
 
 test: environment  ## run the tests (only="tests/metrics -k arr" narrows them down)
-	@$(bin)/python -m pytest -n $(jobs) --dist loadfile $(if $(SOPHIA_CI_STRICT),-p tests.plugins.strict_skips) $(only)
+	@$(bin)/python -m pytest -n $(jobs) --dist loadfile --no-loadscope-reorder $(if $(SOPHIA_CI_STRICT),-p tests.plugins.strict_skips) $(only)
 
 checks := check-lint check-format check-types check-layers check-notebooks check-lock check-workflows check-secrets
 .PHONY: $(checks)
@@ -78,7 +78,7 @@ test-pythons: environment  ## run the tests on each supported Python that this m
 	echo "Python $$version: $$found"; \
 	export UV_PROJECT_ENVIRONMENT=.venvs/$$version; \
 	$(UV) sync --quiet --locked --all-extras --python "$$found" \
-	&& .venvs/$$version/bin/python -m pytest -q -n $(jobs) --dist loadfile $(only) || failed="$$failed $$version"; done; \
+	&& .venvs/$$version/bin/python -m pytest -q -n $(jobs) --dist loadfile --no-loadscope-reorder $(only) || failed="$$failed $$version"; done; \
 	if [ -n "$$failed" ]; then echo "Failed on Python$$failed" >&2; exit 1; fi
 
 clean:  ## remove caches, builds and the demo company's generated data and evidence
