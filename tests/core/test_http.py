@@ -154,7 +154,9 @@ async def test_retry_after_beyond_the_deadline_gives_up_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish", ["soon", "-5", "1e9", "٣", http_date(-100)], ids=["word", "negative", "too long", "other digits", "past"]
+    "wish",
+    ["soon", "-5", "1e9", "٣", http_date(-100), "Fri, 31 Dec 9999 23:59:59 -1400"],
+    ids=["word", "negative", "too long", "other digits", "past", "no date that can be"],
 )
 async def test_a_retry_after_that_says_nothing_is_no_obstacle(wish: str) -> None:
     reply = Reply(429, headers={"Retry-After": wish.encode().decode("latin-1")})

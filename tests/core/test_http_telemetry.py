@@ -138,6 +138,12 @@ def echo(request: Request) -> Reply:
     return Reply(400, body={"error": said})
 
 
+def escaped(request: Request) -> Reply:
+    """The same with every character escaped."""
+    said = "".join(f"\\u{ord(character):04x}" for character in f"{request.headers} {request.body.decode()}")
+    return Reply(400, body=f'{{"ok": false, "error": "{said}"}}'.encode())
+
+
 def explain(status: int, body: Any) -> ProviderError:
     return RequestRejected(f"It said {body}.", provider="canary", http_status=status)
 
@@ -146,12 +152,13 @@ def explain(status: int, body: Any) -> ProviderError:
     "reply",
     [
         echo,
+        escaped,
         lambda _: Reply(401),
         lambda _: Reply(drop=True),
         lambda _: Reply(500),
         lambda _: Reply(body=b"{", status=200),
     ],
-    ids=["echo", "401", "drop", "500", "malformed"],
+    ids=["echo", "escaped", "401", "drop", "500", "malformed"],
 )
 @pytest.mark.parametrize("explained", [True, False])
 async def test_no_secret_leaves_in_errors_reprs_spans_metrics_or_logs(
@@ -183,6 +190,19 @@ async def test_no_secret_leaves_in_errors_reprs_spans_metrics_or_logs(
         said += [repr(http), *(f"{span.name} {span.attributes} {span.events}" for span in tracer.spans)]
     said += [generate_latest(REGISTRY).decode(), caplog.text]
     assert not [text for text in said if CANARY in text]
+
+
+async def test_no_secret_leaves_in_a_refusal_with_the_status_of_success() -> None:
+    def refuse(request: Request) -> Reply:
+        return Reply(200, body={"ok": False, "error": request.headers["authorization"]})
+
+    async with (
+        WireServer(refuse) as server,
+        client(server, "polite", credentials=Signed(), explain=explain) as http,
+    ):
+        with pytest.raises(RequestRejected, match=r"Bearer \[secret\]") as caught:
+            await http.get("/items/7")
+    assert CANARY not in str(caught.value.problem())
 
 
 async def test_the_body_of_an_answer_is_not_in_its_repr_or_in_the_error_about_it() -> None:

@@ -92,9 +92,9 @@ def http_date(text: str | None) -> datetime | None:
     """An HTTP date in UTC, or None when `text` is none."""
     try:
         found = parsedate_to_datetime(text or "")
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _certificate_refused(error: BaseException | None) -> bool:

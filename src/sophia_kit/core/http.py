@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import httpx
-import pydantic_core
 import stamina
 from aiolimiter import AsyncLimiter
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 from pydantic import SecretStr
 
+from sophia_kit.core.answers import blotted, decoded
 from sophia_kit.core.clock import Clock, SystemClock
 from sophia_kit.core.errors import (
     AuthFailed,
@@ -330,8 +330,10 @@ class HttpClient:
             if response.is_success:
                 content = await self._content(response, call, int(self._settings.max_answer_mb * 1024 * 1024))
                 body = self._decoded(content, response, call)
-                if self._explain is not None and (refusal := self._explain(response.status_code, body)) is not None:
-                    raise refusal
+                if self._explain is not None and self._explain(response.status_code, body) is not None:
+                    body = blotted(body, self._secrets(response.request))
+                    if (refusal := self._explain(response.status_code, body)) is not None:
+                        raise refusal
                 return Answer(response.status_code, dict(response.headers.items()), body)
             raise await self._failure(response, call)
         finally:
@@ -361,7 +363,7 @@ class HttpClient:
 
     def _decoded(self, content: bytes, response: httpx.Response, call: _Call) -> Any:
         try:
-            return pydantic_core.from_json(content, allow_inf_nan=False)
+            return decoded(content)
         except ValueError:
             kind = response.headers.get("content-type", "no content type").split(";")[0][:60]
             raise MalformedAnswer(
@@ -384,14 +386,14 @@ class HttpClient:
     async def _error_body(self, response: httpx.Response, call: _Call) -> Any:
         try:
             content = await self._content(response, call, _ERROR_BODY_BYTES)
-            text = content.decode("utf-8", "replace")
-            for secret in self._secrets():
-                text = text.replace(secret, "[secret]")
-            return pydantic_core.from_json(text)
+            text = content.decode("utf-8", "replace").encode()
+            return blotted(decoded(text), self._secrets(response.request))
         except (MalformedAnswer, httpx.HTTPError, ValueError):
             return None
 
-    def _secrets(self) -> Iterator[str]:
+    def _secrets(self, request: httpx.Request) -> Iterator[str]:
+        # A token that was renewed meanwhile is known by the request alone.
+        yield request.headers.get("authorization", "").rpartition(" ")[2]
         yield from (secret.get_secret_value() for secret in self._conceal)
         if self._credentials is not None:
             yield from self._credentials.secrets()
