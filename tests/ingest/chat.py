@@ -62,6 +62,7 @@ class Chat:
     held: list[dict[str, Any]]
     image_since: datetime | None = None
     why_off: str | None = None
+    pruned: bool = False
     fails: bool = False
     asked: list[tuple[str | None, datetime | None]] = field(default_factory=list)
     provider: str = "slack"
@@ -70,7 +71,7 @@ class Chat:
 
     @property
     def resources(self) -> dict[str, Resource]:
-        return {"notes": Resource("notes", "notes", "posted")}
+        return {"notes": Resource("notes", "notes", "posted", pruned=self.pruned)}
 
     def off(self, resource: str) -> str | None:
         return self.why_off

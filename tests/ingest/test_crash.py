@@ -20,7 +20,8 @@ from tests.ingest.conftest import NewWorkplace, Workplace
 from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
 from sophia_kit.warehouse import SnapshotStore
 
-KILLS = 32
+KILLS = 20
+"""`make bench` kills fifty, over HTTP from every vendor."""
 
 
 class KillServer:

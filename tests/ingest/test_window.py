@@ -33,6 +33,15 @@ async def test_a_row_of_the_window_that_a_reading_lacks_was_deleted(settings: Se
     assert deleted(settings) == []
 
 
+@pytest.mark.parametrize(("pruned", "gone"), [(False, ["n02"]), (True, [])], ids=["keeps all", "prunes"])
+async def test_a_full_reading_concludes_unless_its_vendor_prunes(
+    settings: Settings, pruned: bool, gone: list[str]
+) -> None:
+    await load(settings, Chat([note(1), note(2)], pruned=pruned))
+    await load(settings, Chat([note(1)], pruned=pruned), full=True)
+    assert deleted(settings) == gone
+
+
 @pytest.mark.parametrize(
     "chat",
     [

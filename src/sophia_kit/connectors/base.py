@@ -26,12 +26,15 @@ class Resource:
         incremental_field: the field of a record by which a reading goes on where the last one ended.
         opt_in: the setting of `privacy` that has to be true before it is read, e.g. `messages`; None when it is read
             anyway.
+        pruned: whether the vendor lets old records go by itself: one that a full reading lacks need not have been
+            deleted by anybody, and stays.
     """
 
     name: str
     table: str
     incremental_field: str
     opt_in: str | None = None
+    pruned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

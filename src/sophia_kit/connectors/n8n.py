@@ -20,7 +20,7 @@ __all__ = ["N8n"]
 
 _RESOURCES = {
     "workflows": Resource("workflows", "n8n_workflows", "updatedAt"),
-    "executions": Resource("executions", "n8n_executions", "changedAt"),
+    "executions": Resource("executions", "n8n_executions", "changedAt", pruned=True),
 }
 _PAGE_RECORDS = 250
 _EVERYTHING = datetime(1970, 1, 1, tzinfo=UTC)

@@ -106,7 +106,6 @@ class _Quarantined:
     snapshot: Snapshot
     tables: frozenset[str]
     demo: bool
-    complete_image: bool = False
 
     @classmethod
     def of(cls, snapshot: Snapshot, table: str | None) -> _Quarantined:
@@ -119,6 +118,10 @@ class _Quarantined:
     def delivers(self, contract: Contract) -> bool:
         """Whether records of the table lie in quarantine."""
         return contract.table in self.tables
+
+    def shows_all(self, contract: Contract) -> bool:
+        """Never: they are what was refused."""
+        return False
 
     def off(self, contract: Contract) -> str | None:
         """Never."""

@@ -98,9 +98,8 @@ class Portion:
 class Source(Protocol):
     """Something that delivers tables."""
 
-    @property
-    def complete_image(self) -> bool:
-        """Whether a full reading shows every record there is, so that one it lacks was deleted."""
+    def shows_all(self, contract: Contract) -> bool:
+        """Whether a full reading shows every record there is of the table, so that one it lacks was deleted."""
         ...
 
     def delivers(self, contract: Contract) -> bool:
@@ -124,8 +123,6 @@ class ConnectorSource:
     gained since is read with those of the contract, as a delivery brings a new column.
     """
 
-    complete_image = True
-
     def __init__(self, connector: Connector) -> None:
         self.name = connector.provider
         self._connector = connector
@@ -133,6 +130,11 @@ class ConnectorSource:
     def delivers(self, contract: Contract) -> bool:
         """See `Source.delivers`."""
         return contract.source == self.name
+
+    def shows_all(self, contract: Contract) -> bool:
+        """See `Source.shows_all`."""
+        resource = self._connector.resources.get(contract.resource)
+        return resource is not None and not resource.pruned
 
     def off(self, contract: Contract) -> str | None:
         """See `Source.off`."""
@@ -174,7 +176,6 @@ class LandingSource:
     """The landing zone. `time_zone` is the company's: a delivery speaks for its day there."""
 
     name = "landing"
-    complete_image = False
 
     def __init__(self, landing: Landing, time_zone: str) -> None:
         self._landing = landing
@@ -183,6 +184,10 @@ class LandingSource:
     def delivers(self, contract: Contract) -> bool:
         """See `Source.delivers`."""
         return contract.source == self.name
+
+    def shows_all(self, contract: Contract) -> bool:
+        """Never: a platform may remove old deliveries."""
+        return False
 
     def off(self, contract: Contract) -> str | None:
         """Never: see `Source.off`."""

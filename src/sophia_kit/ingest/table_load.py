@@ -119,7 +119,7 @@ class TableLoad:
         """
         loop = asyncio.get_running_loop()
         whole = scope.goes_on and (scope.full or cursor is None)
-        self._track_keys = whole and source.complete_image
+        self._track_keys = whole and source.shows_all(self._contract)
         outcome = Outcome()
         pending: list[Converted] = []
         write: asyncio.Future[None] | None = None
