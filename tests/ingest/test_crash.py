@@ -21,7 +21,7 @@ from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company,
 from sophia_kit.warehouse import SnapshotStore
 
 KILLS = 20
-"""`make bench` kills fifty, over HTTP from every vendor."""
+"""`make bench` kills fifty."""
 
 
 class KillServer:
