@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,10 +17,11 @@ from sophia_kit.connectors.api import ApiConnector, Page, Token, moment_of
 from sophia_kit.connectors.base import Batch, Resource
 from sophia_kit.connectors.github_answers import explain, following, wish
 from sophia_kit.connectors.github_login import HEADERS, Session
+from sophia_kit.connectors.github_reach import Reach, cursor_text
 from sophia_kit.connectors.github_records import SHAPES
 from sophia_kit.connectors.github_tree import EMPTY_TREE, RepositoryFile, Trees
 from sophia_kit.core.clock import Clock
-from sophia_kit.core.errors import RequestRejected, UnknownName
+from sophia_kit.core.errors import InputError, RequestRejected, UnknownName
 from sophia_kit.core.http import Answer, HttpClient
 from sophia_kit.core.settings import Settings
 
@@ -83,30 +85,36 @@ class GitHub(ApiConnector):
         """See `Connector.read`.
 
         Files are read as they are now, each time. Pull requests and issues are read from `OVERLAP` before the cursor,
-        workflow runs from `REPULL` before it.
+        workflow runs from `REPULL` before it. A repository that the cursor doesn't name is read from its beginning.
         """
         asked = self._resource(resource)
-        reached = self._since(since)
+        reached = None if since is None else self._reached(since)
         await self._connected()
         shape = SHAPES[resource]
         wanted = tuple(dict.fromkeys((*fields, shape.key, asked.incremental_field)))
         absent = tuple(name for name in dict.fromkeys(fields) if name not in shape.given)
         image: datetime | None = None
         pages: AsyncIterator[Page]
+
+        def begins(repository: str, overlap: timedelta) -> datetime | None:
+            return None if reached is None else reached.start(repository, overlap)
+
         if resource == "files":
             pages = self._each(wanted, resource, lambda repository: self._files(repository, until))
             image = _EVERYTHING if until is None else None
         elif resource == "workflow_runs":
-            start = reached and reached - REPULL
             lost: list[str] = []
-            pages = self._each(wanted, resource, lambda repository: self._runs(repository, start, until, lost))
-            if start is not None and until is None:
+            pages = self._each(wanted, resource, lambda name: self._runs(name, begins(name, REPULL), until, lost))
+            if reached is not None and until is None:
                 held = [page async for page in pages]
-                pages, image = _again(held), None if lost else start
+                pages, image = _again(held), None if lost else reached.at - REPULL
         else:
-            start = reached and reached - OVERLAP
-            pages = self._each(wanted, resource, lambda repository: self._changed(resource, repository, start, until))
+            pages = self._each(
+                wanted, resource, lambda name: self._changed(resource, name, begins(name, OVERLAP), until)
+            )
         async for batch in self._batches(asked, pages, absent=absent, image_since=image):
+            if resource != "files" and batch.cursor_high is not None:
+                batch = replace(batch, cursor_high=cursor_text(batch.cursor_high, self._repositories))
             yield batch
 
     async def fields(self, resource: str) -> tuple[str, ...]:
@@ -141,6 +149,15 @@ class GitHub(ApiConnector):
         login = "The app is logged in" if self._session is not None else "The token is accepted"
         count = len(self._repositories)
         return f"{login}; {count} {'repository' if count == 1 else 'repositories'} can be read."
+
+    def _reached(self, since: str) -> Reach:
+        found = Reach.parse(since)
+        if found is None:
+            raise InputError(
+                f"{since[:60]!r} is not a cursor of GitHub.",
+                hint="Give a time such as 2025-12-31T23:59:59Z, or run the load with --full.",
+            )
+        return found
 
     async def _each(
         self, wanted: Sequence[str], resource: str, read: Callable[[str], AsyncIterator[tuple[list[Any], Answer]]]

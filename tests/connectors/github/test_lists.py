@@ -21,6 +21,7 @@ from tests.wire import Reply, Request, WireServer
 
 from sophia_kit.connectors.github import OVERLAP, GitHub
 from sophia_kit.connectors.github_records import SHAPES
+from sophia_kit.core.errors import InputError
 from sophia_kit.ingest.contract_files import load_contracts
 from sophia_kit.ingest.convert import Converter
 
@@ -62,7 +63,7 @@ async def test_a_first_reading_asks_for_all_and_a_later_one_stops_where_nothing_
     (batch,) = await read(opened(PAYMENTS), "pull_requests")
     first = len(asked(wire, "/pulls"))
     wire.requests.clear()
-    since = moment(batch.cursor_high or "") - timedelta(days=20)
+    since = moment(json.loads(batch.cursor_high or "")["at"]) - timedelta(days=20)
     again = await records(opened(PAYMENTS), "pull_requests", since.isoformat())
     recent = {r["node_id"] for r in batch.records if moment(r["updated_at"]) >= since - OVERLAP}
     assert {record["node_id"] for record in again} == recent
@@ -127,3 +128,20 @@ async def test_all_but_the_spoilt_records_keep_their_contract(resource: str, ref
     assert len(converted.refused) == refused
     assert converted.frame.height == len(found) - refused > 100
     assert not converted.new_columns
+
+
+@pytest.mark.parametrize("resource", ["pull_requests", "issues", "workflow_runs"])
+async def test_a_repository_that_is_added_later_is_read_from_its_beginning(resource: str, opened: Opened) -> None:
+    (before,) = await read(opened(PORTAL), resource)
+    (after,) = await read(opened(PORTAL, PAYMENTS), resource, before.cursor_high)
+    found = {record["node_id"] for record in after.records if record["repository"] == PAYMENTS}
+    assert found == {record["node_id"] for record in await records(opened(PAYMENTS), resource)}
+    assert sum(record["repository"] == PORTAL for record in after.records) < len(before.records)
+    again = await records(opened(PORTAL, PAYMENTS), resource, after.cursor_high)
+    assert 0 < sum(record["repository"] == PAYMENTS for record in again) < len(found)
+
+
+async def test_a_text_that_is_no_cursor_is_refused(opened: Opened) -> None:
+    for text in ("yesterday", "{", '{"at": 7}', '{"at": "2025-06-01T00:00:00Z", "repositories": 7}'):
+        with pytest.raises(InputError):
+            await read(opened(), "issues", text)
