@@ -12,7 +12,9 @@ from tests.metrics.golden.raw import ZERO, Golden, Raw, Values, between, counts,
 def _calls(raw: Raw, start: date, end: date, by: str | None, *where: pl.Expr) -> pl.DataFrame:
     calls = raw.table("gong_calls")
     if by == "owner":
-        mails, owners = ({row[at]: row[to] for row in raw.table(table).iter_rows(named=True)} for table, at, to in _HOSTS)
+        mails, owners = (
+            {row[at]: row[to] for row in raw.table(table).iter_rows(named=True)} for table, at, to in _HOSTS
+        )
         calls = calls.with_columns(
             owner_id=pl.Series([owners.get(mails.get(host)) for host in calls["primary_user_id"]], dtype=pl.String)
         )
