@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.connectors.slack_team import DAY, NOW, Team
-from tests.wire import Reply, WireServer
+from tests.wire import Reply, Request, WireServer
 
 from sophia_kit.connectors import Batch
 from sophia_kit.connectors.slack import PER_MINUTE, Slack
@@ -204,6 +204,31 @@ async def test_a_deleted_message_on_which_a_thread_hangs_is_marked(team: Team, s
     team.take_back("C1", parent)
     found = (await read(slack)).by_ts
     assert {ts: record["deleted"] for ts, record in found.items()} == {parent: True, reply: False}
+
+
+async def test_a_placeholder_is_the_last_version_of_a_message_however_late_that_was_edited(
+    team: Team, slack: Slack
+) -> None:
+    team.open("C1", "general")
+    parent = team.say("C1", NOW, "question", edited={"user": "U1", "ts": f"{NOW + 9 * DAY}.000000"})
+    team.say("C1", NOW + 1, "answer", parent)
+    edited = (await read(slack)).by_ts[parent]
+    team.take_back("C1", parent)
+    gone = (await read(slack)).by_ts[parent]
+    assert gone["deleted"]
+    assert datetime.fromisoformat(gone["modified_at"]) > datetime.fromisoformat(edited["modified_at"])
+
+
+async def test_a_thread_whose_latest_reply_is_not_told_is_read(team: Team, slack: Slack) -> None:
+    def untold(_request: Request) -> Reply:
+        message = {"type": "message", "user": "U1", "text": "q", "ts": parent, "thread_ts": parent, "reply_count": 1}
+        return Reply(body={"ok": True, "messages": [message], "has_more": False})
+
+    team.open("C1", "general")
+    parent = team.say("C1", NOW, "question")
+    reply = team.say("C1", NOW + 1, "answer", parent)
+    team.overrides["conversations.history"] = untold
+    assert set((await read(slack)).by_ts) == {parent, reply}
 
 
 async def test_a_thread_that_is_gone_as_a_whole_is_passed_over(team: Team, slack: Slack) -> None:

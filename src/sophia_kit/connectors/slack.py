@@ -302,7 +302,9 @@ def _threads(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, datet
         thread, ts = one.get("thread_ts"), one.get("ts")
         if not isinstance(thread, str) or second_of(thread) is None:
             continue
-        reply = second_of(one.get("latest_reply") if ts == thread else ts)
+        reply = second_of(one.get("latest_reply")) if ts == thread else None
+        # A message with a thread that doesn't tell of its last reply may well have one.
+        reply = second_of(ts) if reply is None else reply
         if reply:
             yield thread, datetime.fromtimestamp(reply, UTC)
 

@@ -11,7 +11,8 @@ users           modified_at
 channels        created_at, modified_at
 channel_members id, channel, user, modified_at (that of the channel's creation: Slack gives memberships no time)
 messages        id (channel:ts), channel, thread_id (the id of the message that the thread hangs on; its own when it
-                hangs on none), posted_at (in whole seconds), modified_at (posted or edited), deleted (a tombstone)
+                hangs on none), posted_at (in whole seconds), modified_at (posted or edited; of a tombstone the end of
+                time: nothing comes after it), deleted (a tombstone)
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ MESSAGES = Shape(
 _TS = re.compile(r"\d{1,11}\.\d{6}")
 _TOMBSTONE = "tombstone"
 """What is left of a deleted message on which a thread hangs."""
+_NO_LATER_VERSION = "9999-12-31T00:00:00+00:00"
 
 
 def user(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +124,7 @@ def user(found: Mapping[str, Any]) -> dict[str, Any]:
 def channel(found: Mapping[str, Any]) -> dict[str, Any]:
     """What is added to a channel. Its last change comes in milliseconds, and not from every workspace."""
     created, updated = found.get("created"), found.get("updated")
-    changed = updated / 1000 if isinstance(updated, int | float) else created
+    changed = updated // 1000 if isinstance(updated, int | float) else created
     return {"created_at": _iso(created), "modified_at": _iso(changed)}
 
 
@@ -145,6 +147,9 @@ def message(found: Mapping[str, Any], of: str) -> dict[str, Any]:
         changed = second_of(edited.get("ts")) if isinstance(edited, dict) else None
         if changed is not None and changed > posted:
             modified_at = _iso(changed)
+        if found.get("subtype") == _TOMBSTONE:
+            # It doesn't say when; the message may have been edited before, and read then.
+            modified_at = _NO_LATER_VERSION
     return {
         "id": name,
         "channel": of,
