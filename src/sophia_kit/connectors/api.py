@@ -257,9 +257,10 @@ def moment_of(value: object) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(value)
-    except ValueError:
+        # Near the ends of time there are moments that have none in UTC.
+        return found if found.tzinfo is not None and found.astimezone(UTC) else None
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo is not None else None
 
 
 def moment_text(moment: datetime) -> str:

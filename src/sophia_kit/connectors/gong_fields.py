@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Any
-
-from sophia_kit.connectors.api import moment_of, moment_text
 
 __all__ = ["COMPETITORS", "FIELDS", "KEYS", "STARTED", "CallShape", "Record", "plain", "said", "took_part"]
 
@@ -124,20 +121,9 @@ def _sentiment(record: Record) -> Any:
         return None
 
 
-def _ended(record: Record) -> str | None:
-    """When a call ended: the earliest moment from which its record can be. Gong doesn't say when it changed."""
-    meta = _part(record, "metaData")
-    started, duration = moment_of(meta.get("started")), meta.get("duration")
-    if started is None:
-        return None
-    try:
-        return moment_text(started + timedelta(seconds=duration if isinstance(duration, int) else 0))
-    except OverflowError:
-        return None
-
-
 _CALL_GETTERS: dict[str, _Getter] = {
-    "ended": _ended,
+    # In the place of a time of change, which Gong doesn't tell: it stays, so that the later reading counts.
+    "began": _value("metaData", name="started"),
     **{f"metaData.{name}": _value("metaData", name=name) for name in _CALL["metaData"]},
     **{
         f"interaction.questions.{name}": _value("interaction", "questions", name=name)
