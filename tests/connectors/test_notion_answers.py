@@ -94,6 +94,14 @@ async def test_what_was_edited_is_asked_for_by_a_filter_in_the_order_of_creation
     ]
 
 
+@pytest.mark.parametrize("odd", [["a"], {"a": 1}, None, 7])
+async def test_an_id_that_is_none_is_handed_on_for_the_contract_to_refuse(odd: Any, wire_of: Wire) -> None:
+    page = {"object": "page", "id": odd, "created_time": "2025-06-01T10:00:00.000Z", "properties": {}}
+    query = f"/v1/data_sources/{KEY}/query"
+    wire = await wire_of({f"/v1/data_sources/{KEY}": source("Wiki"), query: listed([page])}, knowledge=KEY)
+    assert [record["id"] for record in await records(wire.notion, "knowledge", "title")] == [odd]
+
+
 async def test_a_page_counts_as_deleted_only_where_it_says_so(wire_of: Wire) -> None:
     live = {
         "object": "page",

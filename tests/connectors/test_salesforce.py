@@ -51,6 +51,14 @@ async def test_pages_are_followed_to_the_end_and_gathered_in_batches(org: Org, s
     assert {(batch.resource, batch.demo, batch.absent_fields) for batch in batches} == {("Account", False, ())}
 
 
+@pytest.mark.parametrize("odd", [["a"], {"a": 1}, None, 10**400, "\U0001f3e0" * 200])
+async def test_an_id_that_is_none_is_handed_on_for_the_contract_to_refuse(
+    odd: Any, org: Org, salesforce: Salesforce
+) -> None:
+    org.pages = [[records(1)[0] | {"Id": odd}], records(1, 1)]
+    assert [record["Id"] for batch in await read(salesforce) for record in batch.records] == [odd, f"{1:018d}"]
+
+
 async def test_a_full_read_asks_for_all_records_deleted_ones_too_in_a_stable_order(
     org: Org, salesforce: Salesforce
 ) -> None:

@@ -236,9 +236,9 @@ class PageGuard:
         self._pages: set[int] = set()
         self._steps: set[Hashable] = set()
 
-    def page(self, keys: Iterable[Hashable]) -> None:
-        """A page of records with these keys."""
-        held = tuple(keys)
+    def page(self, keys: Iterable[object]) -> None:
+        """A page of records with these keys, of whatever type they came."""
+        held = tuple(map(str, keys))
         digest = hash(held)
         if held and digest in self._pages:
             raise self._connector._malformed(f"it sent the same page of {self._resource} twice")

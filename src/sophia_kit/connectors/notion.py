@@ -162,7 +162,7 @@ class Notion(NotionReader):
         """
         query = (await self._notion()).data_sources.query
         begins: str | None = None
-        known: set[object] = set()
+        known: set[str] = set()
         while True:
             window = [*conditions]
             if begins is not None:
@@ -181,8 +181,8 @@ class Notion(NotionReader):
                 status = answer.body.get("request_status")
                 more = more or (isinstance(status, dict) and status.get("type") == "incomplete")
                 last = next((page["created_time"] for page in reversed(results) if page.get("created_time")), last)
-                yield answer, [page for page in results if page.get("id") not in known]
-                known.update(page.get("id") for page in results)
+                yield answer, [page for page in results if str(page.get("id")) not in known]
+                known.update(str(page.get("id")) for page in results)
             if not more:
                 return
             if last is None or last == begins:
