@@ -103,6 +103,28 @@ def test_a_mistake_names_the_setting(project: Path, content: str, said: str) -> 
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said", "hint"),
+    [
+        ("SOPHIA_GITHUB__REPOSITORIES", "example/payments", "SOPHIA_GITHUB__REPOSITORIES is no JSON", '["one", "two"]'),
+        ("SOPHIA_SALESFORCE__FIELDS", "Name", "SOPHIA_SALESFORCE__FIELDS is no JSON", '["one", "two"]'),
+        ("SOPHIA_SLACK", "xoxb-canary", "SOPHIA_SLACK is no JSON", '{"name": "value"}'),
+        ("SOPHIA_GITHUB__REPOSITORIES", '["payments"]', "github.repositories.0", "as SOPHIA_GITHUB__REPOSITORIES."),
+        ("SOPHIA_PRIVACY__FIELDS", '{"slack_users.name": "x"}', "slack_users.name", "as SOPHIA_PRIVACY__FIELDS."),
+        ("SOPHIA_JOBS__BI__NOTEBOK", "x.py", "jobs.bi.notebook", "as SOPHIA_JOBS__BI__NOTEBOOK."),
+    ],
+)
+def test_a_mistake_in_the_environment_names_the_variable(
+    project: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str, hint: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(project)
+    assert said in caught.value.message
+    assert hint in (caught.value.hint or "")
+    assert "canary" not in f"{caught.value.message} {caught.value.hint}"
+
+
 def test_the_clock_can_be_frozen_in_the_demo_only(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOPHIA_FROZEN_AT", "2025-12-31T23:59:59Z")
     with pytest.raises(ConfigError, match="old data look fresh"):

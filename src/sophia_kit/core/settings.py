@@ -6,17 +6,19 @@ prints its value, so settings can be shown.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -245,12 +247,19 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
 
     try:
         found = _Project(root=base, **overrides)
+    except SettingsError:
+        raise ConfigError(
+            f"{' and '.join(_no_json()) or 'A variable SOPHIA_...'} is no JSON.",
+            hint="""Write a list as '["one", "two"]', a table as '{"name": "value"}'. docs/settings.md lists all.""",
+        ) from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
+        # Below a setting there are no variables: a list or a table is one.
+        variable = "__".join(str(part) for part in first["loc"][: 3 if first["loc"][:1] == ("jobs",) else 2]).upper()
         raise ConfigError(
             f"Setting {name}: {first['msg']}.",
-            hint=f"Set it in {file} or as SOPHIA_{name.upper().replace('.', '__')}. docs/settings.md lists all.",
+            hint=f"Set it in {file} or as SOPHIA_{variable or '...'}. docs/settings.md lists all.",
         ) from None
     if found.metrics_dir is not None and not found.metrics_folder.is_dir():
         raise ConfigError(
@@ -259,6 +268,24 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
         )
     if found.landing.path is not None and not found.landing.path.is_absolute():
         found = found.model_copy(update={"landing": LandingSettings(path=base / found.landing.path)})
+    return found
+
+
+def _no_json() -> list[str]:
+    """The variables that hold a list or a table, and no JSON."""
+    wanted = set()
+    for section, field in Settings.model_fields.items():
+        if isinstance(kind := field.annotation, type) and issubclass(kind, BaseModel):
+            lists = (name for name, inner in kind.model_fields.items() if get_origin(inner.annotation) in (tuple, dict))
+            wanted |= {f"SOPHIA_{section}", *(f"SOPHIA_{section}__{name}" for name in lists)}
+    wanted = {name.upper() for name in wanted | {"SOPHIA_jobs"}}
+    found = []
+    for name, value in sorted(os.environ.items()):
+        if name.upper() in wanted and value:
+            try:
+                json.loads(value)
+            except ValueError:
+                found.append(name)
     return found
 
 
