@@ -55,7 +55,7 @@ class GitHub(ApiConnector):
         "files": Resource("files", "github_files", "pushed_at"),
         "pull_requests": Resource("pull_requests", "github_pull_requests", "updated_at"),
         "issues": Resource("issues", "github_issues", "updated_at"),
-        "workflow_runs": Resource("workflow_runs", "github_workflow_runs", "created_at"),
+        "workflow_runs": Resource("workflow_runs", "github_workflow_runs", "created_at", pruned=True),
     }
     required = ("repositories",)
 

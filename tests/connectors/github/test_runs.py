@@ -65,6 +65,12 @@ async def test_runs_are_read_again_for_as_long_as_they_can_change_and_what_is_go
     assert now[nightly["id"]]["updated_at"] > nightly["updated_at"]
 
 
+async def test_a_full_reading_says_nothing_of_runs_that_it_lacks(opened: Opened) -> None:
+    (batch,) = await read(opened(), "workflow_runs")
+    assert batch.image_since is None, "which runs it should have"
+    assert GitHub.resources["workflow_runs"].pruned, "what is older than 400 days was not deleted by anybody"
+
+
 async def test_nothing_is_concluded_of_what_is_gone_when_fewer_runs_come_than_announced(
     opened: Opened, gateway: Gateway
 ) -> None:
