@@ -109,6 +109,14 @@ async def test_the_cursor_never_passes_the_vendor_s_own_time(
     assert batch.cursor_high == ("2025-06-01T00:00:05.000Z" if capped else "2025-06-01T00:00:09.000Z")
 
 
+async def test_a_time_to_come_moves_no_cursor_beyond_now_though_no_answer_is_dated(
+    org: Org, salesforce: Salesforce
+) -> None:
+    org.pages = [[*records(1), records(1, 1)[0] | {"SystemModstamp": "2090-01-01T00:00:00.000+0000"}]]
+    (batch,) = await read(salesforce)
+    assert "2025-06-01" < (batch.cursor_high or "") < "2090"
+
+
 @pytest.mark.parametrize("stamp", [None, "", "yesterday", 7, "2025-06-01T00:00:00", ...])
 async def test_a_record_without_a_readable_stamp_is_handed_on_and_moves_no_cursor(
     stamp: Any, org: Org, salesforce: Salesforce

@@ -190,18 +190,19 @@ class ApiConnector(ABC):
         absent: tuple[str, ...] = (),
         image_since: datetime | None = None,
     ) -> AsyncIterator[Batch]:
-        """Pages as batches. The cursor is the highest incremental field, but never after the vendor's own time."""
+        """Pages as batches. The cursor is the highest incremental field, but never after the vendor's own time, or ours
+        where it doesn't tell."""
         held: list[dict[str, Any]] = []
         highest: datetime | None = None
         ceiling: datetime | None = None
         demo = emitted = False
 
         def batch() -> Batch:
-            high = None if highest is None else moment_text(highest if ceiling is None else min(highest, ceiling))
+            high = None if highest is None or ceiling is None else moment_text(min(highest, ceiling))
             return Batch(resource.name, held, high, demo, absent, image_since)
 
         async for page in pages:
-            ceiling = ceiling or page.at
+            ceiling = ceiling or page.at or self._clock.now()
             demo = demo or page.demo
             held += page.records
             found = (moment_of(record.get(resource.incremental_field)) for record in page.records)

@@ -47,7 +47,8 @@ class Batch:
             by its path (`metaData.id`). Deleted records are among them where the vendor shows them, marked as it
             marks them.
         cursor_high: what to pass as `since` next time to miss nothing, once all batches are read; it never exceeds
-            the vendor's own time when the reading began. None when no record carried one.
+            the vendor's own time when the reading began, or ours where it doesn't tell. None when no record
+            carried one.
         demo: whether it came from the sandbox. Demo is not live.
         absent_fields: fields that were asked for and that the vendor doesn't have; no record carries them.
         image_since: when the vendor doesn't show what was deleted: this reading holds everything whose incremental
