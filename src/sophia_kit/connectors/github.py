@@ -172,11 +172,14 @@ class GitHub(ApiConnector):
     async def _changed(
         self, resource: str, repository: str, start: datetime | None, end: datetime | None
     ) -> AsyncGenerator[tuple[list[Any], Answer], None]:
-        """Pull requests or issues by falling time of their last change: one that changes meanwhile moves to the front,
-        where the next reading finds it, and moves no other out of sight."""
-        params = {"state": "all", "sort": "updated", "direction": "desc"}
-        if resource == "issues" and start is not None:
-            params["since"] = _stamp(start)
+        """Pull requests or issues. Those that changed come by falling time of that: one that changes meanwhile moves to
+        the front, where the next reading finds it, and moves no other out of sight. All of them come in the order of
+        their creation, in which none moves: a full load takes what it lacks for deleted."""
+        params = {"state": "all", "sort": "created", "direction": "asc"}
+        if start is not None:
+            params |= {"sort": "updated", "direction": "desc"}
+            if resource == "issues":
+                params["since"] = _stamp(start)
         what = "pulls" if resource == "pull_requests" else "issues"
         async with aclosing(self._listed(repository, what, params)) as pages:
             async for sent, answer in pages:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from tests.connectors.github.reading import (
@@ -145,3 +147,33 @@ async def test_a_text_that_is_no_cursor_is_refused(opened: Opened) -> None:
     for text in ("yesterday", "{", '{"at": 7}', '{"at": "2025-06-01T00:00:00Z", "repositories": 7}'):
         with pytest.raises(InputError):
             await read(opened(), "issues", text)
+
+
+@pytest.mark.parametrize("resource", ["pull_requests", "issues"])
+async def test_what_changes_during_a_full_reading_is_in_it(resource: str, opened: Opened, gateway: Gateway) -> None:
+    """A full load takes what a reading lacks for deleted."""
+    held: list[dict[str, Any]] = [
+        {"node_id": f"n{n}", "number": n, "created_at": stamp(n), "updated_at": stamp(n), "pull_request": None}
+        for n in range(250)
+    ]
+
+    def before(request: Request) -> Reply | None:
+        if not request.path.endswith(("/pulls", "/issues")):
+            return None
+        page, size = int(request.query.get("page", 1)), int(request.query["per_page"])
+        if page == 2:
+            for changed in (held[0], held[249]):
+                changed["updated_at"] = stamp(500)
+        by = f"{request.query['sort']}_at"
+        found = sorted(held, key=lambda record: (record[by], record["number"]))
+        found = found[::-1] if request.query["direction"] == "desc" else found
+        path = f"{request.path}?{urlencode(request.query | {'page': page + 1})}"
+        more = {"Link": f'<{gateway.url}{path}>; rel="next"'} if page * size < len(found) else {}
+        return Reply(body=found[(page - 1) * size : page * size], headers=more)
+
+    gateway.before = before
+    assert {record["node_id"] for record in await records(opened(), resource)} == {f"n{n}" for n in range(250)}
+
+
+def stamp(minute: int) -> str:
+    return f"2025-06-01T{minute // 60:02d}:{minute % 60:02d}:00Z"
