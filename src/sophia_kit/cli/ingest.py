@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 import typer
 
 from sophia_kit.cli.context import console, open_settings
-from sophia_kit.cli.output import Format, FormatOption, print_json
+from sophia_kit.cli.output import Format, FormatOption, plain_table, print_json, print_table
 from sophia_kit.core.errors import InputError, NoSnapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sophia_kit.core.settings import Settings
     from sophia_kit.ingest import IngestReport, Span
 
@@ -28,6 +30,8 @@ _COLOURS = {
     "off": "dim",
 }
 _COLOURS |= {"fresh": "green", "stale": "red", "unknown": "yellow"}
+_YEARS = (1970, 9000)
+"""Of a day that vendors' overlaps can be taken from and added to."""
 
 
 @app.command("run")
@@ -76,9 +80,6 @@ def status_command(
     format: FormatOption = Format.table,  # noqa: A002  # the option's name
 ) -> None:
     """Show the last load attempts, failed ones too, and how fresh each table is."""
-    from rich.markup import escape
-    from rich.table import Table
-
     from sophia_kit.state import State
     from sophia_kit.warehouse import SnapshotStore, Warehouse
 
@@ -89,38 +90,42 @@ def status_command(
     if format is Format.json:
         print_json(attempts)
         return
-    audit = Table(
-        "Started (UTC)", "Table", "Mode", "Status", "Read", "Merged", "Refused", "Note", box=None, pad_edge=False
-    )
+    audit = plain_table("Started (UTC)", "Table", "Mode", "Status", "Read", "Merged", "Refused")
+    notes: list[tuple[str, str]] = []
     for attempt in attempts:
         colour = _COLOURS.get(attempt.status, "white")
         counts = (attempt.rows_read, attempt.rows_merged, attempt.rows_quarantined)
-        note = attempt.error or (f"new columns: {attempt.new_columns}" if attempt.new_columns else "")
+        notes.append((attempt.table_name, _note(attempt.error, attempt.new_columns)))
         audit.add_row(
             f"{attempt.started_at:%Y-%m-%d %H:%M:%S}",
             attempt.table_name,
             attempt.mode,
             f"[{colour}]{attempt.status}[/]",
             *("" if count is None else f"{count:,}" for count in counts),
-            escape(note),
         )
-    console().print(audit)
+    if attempts:
+        print_table(audit)
+        _print_notes(notes)
+        console().print()
     try:
         snapshot = SnapshotStore(settings.snapshots_dir).current()
     except NoSnapshot:
-        console().print("\nNothing has been published yet.")
+        console().print("Nothing has been published yet.")
         return
-    fresh = Table("Table", "System", "Last success (UTC)", "Rows", "Freshness", box=None, pad_edge=False)
+    fresh = plain_table("Table", "System", "Last success (UTC)", "Rows", "Freshness")
     now = settings.clock().now()
+    reasons: list[tuple[str, str]] = []
     with Warehouse.open(snapshot, settings) as warehouse:
         for table in warehouse.freshness().values():
             at, status, because = table.last_success_at, table.status(now), table.because(now)
-            told = f"[{_COLOURS[status]}]{escape(status if because is None else f'{status}: {because}')}[/]"
+            reasons.append((table.table_name, because or ""))
+            told = f"[{_COLOURS[status]}]{status}[/]"
             when = "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
             fresh.add_row(table.table_name, table.source_system, when, f"{table.row_count:,}", told)
         title = "DEMO DATA. " if warehouse.demo else ""
-    console().print(f"\n{title}Snapshot {snapshot.snapshot_id}, seen at {now:%Y-%m-%d %H:%M:%S} UTC")
-    console().print(fresh)
+    console().print(f"{title}Snapshot {snapshot.snapshot_id}, seen at {now:%Y-%m-%d %H:%M:%S} UTC", soft_wrap=True)
+    print_table(fresh)
+    _print_notes(reasons)
 
 
 def _span(since: str | None, until: str | None, settings: Settings) -> Span | None:
@@ -132,6 +137,11 @@ def _span(since: str | None, until: str | None, settings: Settings) -> Span | No
             raise InputError("--until is the end of a range that has no start.", hint="Give --since too.")
         return None
     start = _moment(since, settings)
+    now = settings.clock().now()
+    if start > now:
+        raise InputError(
+            f"The range begins on {since}, which has not come yet.", hint=f"It is {now:%Y-%m-%d %H:%M} UTC now."
+        )
     return Span(start, None if until is None else _moment(until, settings))
 
 
@@ -142,6 +152,8 @@ def _moment(text: str, settings: Settings) -> datetime:
         raise InputError(
             f"{text!r} is no day.", hint="Write 2025-01-31, or a moment such as 2025-01-31T12:00:00Z."
         ) from None
+    if not _YEARS[0] <= found.year <= _YEARS[1]:
+        raise InputError(f"No source has data of the year {found.year}.", hint="Write a day such as 2025-01-31.")
     return found if found.tzinfo is not None else found.replace(tzinfo=ZoneInfo(settings.company.time_zone))
 
 
@@ -157,27 +169,37 @@ def _refuse_unused(settings: Settings) -> None:
 
 def print_report(report: IngestReport) -> None:
     """What became of each table."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    shown = Table("Table", "Source", "Status", "Read", "Merged", "Deleted", "Refused", "Note", box=None, pad_edge=False)
+    shown = plain_table("Table", "Status", "Read", "Merged", "Deleted", "Refused")
     for table in report.tables:
-        note = table.note or (f"new columns: {', '.join(table.new_columns)}" if table.new_columns else "")
         counts = (table.rows_read, table.rows_merged, table.rows_deleted, table.rows_quarantined)
-        shown.add_row(
-            table.table,
-            table.source,
-            f"[{_COLOURS[table.status]}]{table.status}[/]",
-            *(f"{count:,}" for count in counts),
-            escape(note),
-        )
-    console().print(shown)
+        shown.add_row(table.table, f"[{_COLOURS[table.status]}]{table.status}[/]", *(f"{count:,}" for count in counts))
+    print_table(shown)
+    _print_notes([(table.table, _note(table.note, ", ".join(table.new_columns))) for table in report.tables])
     from sophia_kit.cli.checks import print_findings
 
     # Warnings are many and known; `sophia checks list` shows them.
     print_findings(report.checks, warnings=False)
     demo = "DEMO DATA. " if report.demo else ""
-    console().print(f"{demo}Snapshot {report.snapshot.snapshot_id} is current.")
+    console().print(f"{demo}Snapshot {report.snapshot.snapshot_id} is current.", soft_wrap=True)
     if report.failed:
         count = f"{len(report.failed)} of {len(report.tables)} tables"
-        console(stderr=True).print(f"[bold red]{count} could not be loaded[/] and stay as they were.")
+        console(stderr=True).print(
+            f"[bold red]{count} could not be loaded[/] and stay as they were. `sophia doctor` says what to do.",
+            soft_wrap=True,
+        )
+
+
+def _note(said: str | None, new_columns: str | None) -> str:
+    return said or (f"new columns: {new_columns}" if new_columns else "")
+
+
+def _print_notes(notes: Sequence[tuple[str, str]]) -> None:
+    """Each note once, with the tables that it is of; below the table, where names have room."""
+    from rich.markup import escape
+
+    told: dict[str, dict[str, None]] = {}
+    for table, note in notes:
+        if note:
+            told.setdefault(note, {})[table] = None
+    for note, tables in told.items():
+        console().print(f"[bold]{', '.join(tables)}[/]: {escape(note)}", soft_wrap=True)

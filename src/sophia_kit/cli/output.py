@@ -16,8 +16,11 @@ import typer
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.table import Table
 
-__all__ = ["Format", "FormatOption", "print_json"]
+__all__ = ["Format", "FormatOption", "plain_table", "print_json", "print_table"]
+
+_WIDEST = 1000
 
 
 class Format(StrEnum):
@@ -31,6 +34,24 @@ FormatOption = Annotated[Format, typer.Option("--format", help="Table for readin
 def print_json(records: Sequence[DataclassInstance]) -> None:
     """Print dataclasses as a JSON array; decimals as strings, so that no digit is lost."""
     sys.stdout.write(json.dumps([asdict(record) for record in records], default=_plain, indent=2) + "\n")
+
+
+def plain_table(*columns: str) -> Table:
+    """A table without lines."""
+    from rich.table import Table
+
+    return Table(*columns, box=None, pad_edge=False)
+
+
+def print_table(table: Table) -> None:
+    """Print a line a row, also where it is wider than the window: a name that is cut off can't be copied."""
+    from sophia_kit.cli.context import console
+
+    out = console()
+    window = out.width
+    out.width = _WIDEST
+    out.width = max(window, out.measure(table).maximum)
+    out.print(table)
 
 
 def _plain(value: Any) -> Any:

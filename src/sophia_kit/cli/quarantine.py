@@ -8,7 +8,7 @@ import typer
 
 from sophia_kit.cli.context import console, open_settings
 from sophia_kit.cli.ingest import DemoOption, print_report
-from sophia_kit.cli.output import Format, FormatOption, print_json
+from sophia_kit.cli.output import Format, FormatOption, plain_table, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Records that broke their contract: see them, and try them again.")
 
@@ -24,7 +24,6 @@ def list_command(
 ) -> None:
     """List the records that broke their contract and are not resolved, newest first."""
     from rich.markup import escape
-    from rich.table import Table
 
     from sophia_kit.ingest import load_contracts, open_findings
     from sophia_kit.warehouse import SnapshotStore, Warehouse
@@ -40,7 +39,7 @@ def list_command(
     if format is Format.json:
         print_json(findings)
         return
-    shown = Table("First seen (UTC)", "Table", "Record", "Reason", box=None, pad_edge=False)
+    shown = plain_table("First seen (UTC)", "Table", "Record", "Reason")
     for finding in findings:
         shown.add_row(
             f"{finding.first_seen_at:%Y-%m-%d %H:%M:%S}",
@@ -48,7 +47,7 @@ def list_command(
             escape(finding.source_id or "(no key)"),
             escape(finding.reason),
         )
-    console().print(shown)
+    print_table(shown)
     console().print(f"{len(findings):,} of {total:,} open findings. --format json shows the records.")
 
 
