@@ -98,6 +98,23 @@ async def test_executions_are_asked_for_without_their_data_in_large_pages(instan
     assert batch.image_since is None, "what an instance pruned was not deleted"
 
 
+async def test_ids_that_are_numbers_as_the_reference_has_them_are_texts_like_those_that_instances_send(
+    instance: Instance, n8n: N8n
+) -> None:
+    numbers = {"id": 1001, "workflowId": 7, "retryOf": 998, "retrySuccessId": None}
+    instance.pages["executions"] = [[execution(1001, NOON, **numbers)]]
+    (batch,) = [batch async for batch in n8n.read("executions", None, tuple(numbers))]
+    assert batch.records == [
+        {
+            "id": "1001",
+            "workflowId": "7",
+            "retryOf": "998",
+            "retrySuccessId": None,
+            "changedAt": "2025-06-30T12:01:00.000Z",
+        }
+    ]
+
+
 async def test_reading_goes_back_as_far_as_executions_may_still_change_and_no_further(
     instance: Instance, n8n: N8n
 ) -> None:

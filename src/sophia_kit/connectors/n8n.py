@@ -24,6 +24,7 @@ _RESOURCES = {
 }
 _PAGE_RECORDS = 250
 _EVERYTHING = datetime(1970, 1, 1, tzinfo=UTC)
+_IDS = frozenset({"id", "workflowId", "retryOf", "retrySuccessId"})
 _HINTS = {
     401: "The key was deleted or has expired: create one and set SOPHIA_N8N__API_KEY; see docs/n8n.md.",
     403: "Give the key the scopes workflow:list and execution:list; see docs/n8n.md.",
@@ -60,7 +61,9 @@ class _Shape:
             if name in self.derived:
                 found[name] = self.derived[name](sent)
             elif name in self.given and (name in sent or name in self.optional):
-                found[name] = sent.get(name)
+                value = sent.get(name)
+                # Numbers in the reference, texts in what instances send.
+                found[name] = str(value) if name in _IDS and type(value) is int else value
         known = self.dropped.union(self.given, self.derived)
         return found | {name: None if self.opaque else sent[name] for name in sent if name not in known}
 
@@ -164,15 +167,16 @@ class N8n(ApiConnector):
         if resource == "executions":
             start = reached and reached - timedelta(days=self._settings.n8n.repull_days)
             pages = _selected(self._executions(start), asked.incremental_field, start, until)
-            image = None
+            pages, image = _shaped(pages, shape, wanted), None
         else:
-            held = [page async for page in self._pages(resource, {"excludePinnedData": "true"})]
+            # What is in the workflows isn't held.
+            sent = _shaped(self._pages(resource, {"excludePinnedData": "true"}), shape, wanted)
+            held = [page async for page in sent]
             pages = _selected(_again(held), asked.incremental_field, reached if until else None, until)
             # A list of several pages is read by position: one deleted meanwhile would hide another.
             image = _EVERYTHING if len(held) == 1 and until is None else None
         absent = tuple(name for name in dict.fromkeys(fields) if name not in shape.fields)
-        batches = self._batches(asked, _shaped(pages, shape, wanted), absent=absent, image_since=image)
-        async for batch in batches:
+        async for batch in self._batches(asked, pages, absent=absent, image_since=image):
             yield batch
 
     async def fields(self, resource: str) -> tuple[str, ...]:
