@@ -289,12 +289,14 @@ async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 def _nothing_loaded(reports: Sequence[TableReport], errors: Sequence[SophiaError]) -> IngestError:
-    told = dict.fromkeys(f"{report.source}: {report.note}" for report in reports)
-    failed = any(report.status == "failed" for report in reports)
+    failed = [report for report in reports if report.status == "failed"]
+    told = dict.fromkeys(f"{report.source}: {(report.note or '').rstrip('.')}" for report in failed or reports)
     what = "No source could be read" if failed else "The sources delivered nothing"
+    hints = list(dict.fromkeys(error.hint for error in errors if error.hint))
     return IngestError(
-        f"{what}. {'; '.join(told)}",
-        hint=next((error.hint for error in errors if error.hint), None)
-        or "Nothing was published; readers see the snapshot before.",
+        f"{what}. {'; '.join(told)}.",
+        hint="`sophia doctor` says of each what to do. Nothing was published."
+        if len(hints) > 1
+        else (hints or ["Nothing was published; readers see the snapshot before."])[0],
         retryable=bool(errors) and all(error.retryable for error in errors),
     )

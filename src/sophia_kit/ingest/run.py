@@ -140,8 +140,7 @@ async def _sources(
     missing = missing_settings(settings)
     if connectors is None:
         wanted = [name for name in CONNECTORS if not only or name in only]
-        for name in wanted:
-            _refuse_half_configured(settings, name, missing[name])
+        _refuse_half_configured({name: missing[name] for name in wanted if missing[name] and begun(settings, name)})
         connectors = [await stack.enter_async_context(connect(name, settings)) for name in wanted if not missing[name]]
     found: list[Source] = [
         ConnectorSource(connector) for connector in connectors if not only or connector.provider in only
@@ -151,21 +150,26 @@ async def _sources(
         found.append(LandingSource(Landing(path), settings.company.time_zone))
     if found:
         return found
-    needed = [name for source in CONNECTORS if not only or source in only for name in missing[source]]
-    if path is None and (not only or "landing" in only):
-        needed.append("SOPHIA_LANDING__PATH")
+    needed = {name: missing[name] for name in CONNECTORS if not only or name in only}
+    if not only or "landing" in only:
+        needed["landing"] = ("SOPHIA_LANDING__PATH",)
+    variables = [name for names in needed.values() for name in names]
+    each = "; ".join(f"{name}: {', '.join(names)}" for name, names in needed.items())
+    ways = f"Set {', '.join(variables)}." if len(needed) == 1 else f"Set what one of them needs. {each}."
     raise Unconfigured(
         "No source is configured, so there is nothing to load.",
-        missing=needed,
-        hint=f"Set {', '.join(needed)}. `sophia demo` shows the kit on a fictional company.",
+        missing=variables,
+        hint=f"{ways} `sophia demo` shows the kit on a fictional company.",
     )
 
 
-def _refuse_half_configured(settings: Settings, provider: str, missing: Sequence[str]) -> None:
-    if missing and begun(settings, provider):
+def _refuse_half_configured(lacking: Mapping[str, Sequence[str]]) -> None:
+    if lacking:
+        variables = [name for names in lacking.values() for name in names]
+        providers = ", ".join(lacking)
         raise Unconfigured(
-            f"{provider} is configured in part only.",
-            missing=missing,
-            hint=f"Set {', '.join(missing)}, or remove what is set of {provider}.",
-            provider=provider,
+            f"Configured in part only: {providers}.",
+            missing=variables,
+            hint=f"Set {', '.join(variables)}, or remove what is set of {providers}.",
+            provider=providers if len(lacking) == 1 else None,
         )
