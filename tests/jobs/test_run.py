@@ -203,9 +203,12 @@ def test_a_killed_run_is_sealed_as_abandoned_by_the_next(loaded: Project, add_jo
 def test_a_run_sees_no_secret_it_has_no_use_for(loaded: Project, add_job: Callable[..., None]) -> None:
     watch = "import os\nprint('seen:', [n for n, v in os.environ.items() if 'canary' in v])\n"
     add_job("curious", watch + PUBLISHING)
-    secrets = ("SALESFORCE__CLIENT_SECRET", "SALESFORCE__REFRESH_TOKEN", "SNOWFLAKE__TOKEN", "SNOWFLAKE__PRIVATE_KEY")
-    writers = ("SNOWFLAKE__WRITER_TOKEN", "SNOWFLAKE__WRITER_PRIVATE_KEY")
-    canaries = {f"SOPHIA_{name}": f"canary-{name}" for name in (*secrets, *writers)}
+    secrets = (
+        *("SALESFORCE__CLIENT_SECRET", "SALESFORCE__REFRESH_TOKEN", "SLACK__TOKEN", "GONG__ACCESS_KEY_SECRET"),
+        *("NOTION__TOKEN", "GITHUB__TOKEN", "GITHUB__PRIVATE_KEY", "N8N__API_KEY", "PRIVACY__HASH_KEY"),
+        *("SNOWFLAKE__TOKEN", "SNOWFLAKE__PRIVATE_KEY", "SNOWFLAKE__WRITER_TOKEN", "SNOWFLAKE__WRITER_PRIVATE_KEY"),
+    )
+    canaries = {f"SOPHIA_{name}": f"canary-{name}-that-is-long-enough" for name in secrets}
     done = loaded.here("run", "curious", "--no-load", env=DEMO | canaries | {"OTHER": "canary-of-others"})
     assert done.returncode == 0, done.stderr
     assert "canary" not in done.stdout + done.stderr

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +22,7 @@ import typer
 from sophia_kit.cli.context import console, demo_settings
 from sophia_kit.cli.run import print_run
 from sophia_kit.core.clock import SystemClock, company_day
-from sophia_kit.core.errors import JobFailed
+from sophia_kit.core.errors import Interrupted, JobFailed
 
 if TYPE_CHECKING:
     from sophia_kit.cli.progress import RunProgress
@@ -74,12 +75,18 @@ def demo_command(
             if event.stage != "reading":
                 unread.discard(event.table)
             if not unread:
-                # What the vendors had is read; its memory is wanted for the rest of the deliveries.
                 sandbox.stop()
             progress.load(event)
 
         arguments = {"day": today.isoformat()}
-        done = run_job(sandbox.settings, "daily_bi", arguments, stage=progress.stage, progress=loading)
+        done = run_job(
+            sandbox.settings,
+            "daily_bi",
+            arguments,
+            delivered=sandbox.delivered,
+            stage=progress.stage,
+            progress=loading,
+        )
     print_run(settings, done, elapsed_s=time.monotonic() - began)
     out.print("The brief opens in any browser, without a network.")
 
@@ -90,10 +97,28 @@ class _Sandbox:
 
     settings: Settings
     server: subprocess.Popen[str]
+    delivery: subprocess.Popen[str]
 
     def stop(self) -> None:
-        """End the server; nothing to do when it has ended."""
+        """End the server: what the vendors had is read. Nothing to do when it has ended."""
         _stop(self.server)
+
+    async def delivered(self) -> None:
+        """Returns when all Parquet is there, and what the vendors had is read: the memory of both is wanted then.
+
+        Raises:
+            Interrupted: Ctrl-C ended the delivery.
+            JobFailed: it failed.
+        """
+        # A process of `subprocess` has no event to wait for.
+        while (code := self.delivery.poll()) is None or (code == 0 and self.server.poll() is None):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        if code in (130, -signal.SIGINT):
+            raise Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again.")
+        if code != 0:
+            assert self.delivery.stdout is not None
+            said = self.delivery.stdout.read().strip()
+            raise JobFailed(f"The demo company's data could not be delivered: {said}")
 
 
 def _stop(server: subprocess.Popen[str]) -> None:
@@ -119,26 +144,16 @@ def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunPr
     landing = settings.data_dir / "landing"
     common = ["--day", day.isoformat(), *(["--scale", str(scale)] if scale is not None else [])]
     progress.stage("company")
-    with _start(["serve", "--port", "0", *common]) as server:
+    serve, deliver = ["serve", "--port", "0", *common], ["deliver", "--to", str(landing), *common]
+    with _start(serve) as server, _start(deliver) as delivery:
         try:
-            _deliver(landing, common)
-            delivered = settings.model_copy(update={"landing": LandingSettings(path=landing)})
-            yield _Sandbox(connected(delivered, _address(server)), server)
+            # The kit's own imports take a second or two: the time in which its vendors get ready.
+            import_module("sophia_kit.jobs")
+            configured = settings.model_copy(update={"landing": LandingSettings(path=landing)})
+            yield _Sandbox(connected(configured, _address(server)), server, delivery)
         finally:
             _stop(server)
-
-
-def _deliver(landing: Path, common: list[str]) -> None:
-    with _start(["deliver", "--to", str(landing), *common]) as delivery:
-        try:
-            # The kit's own imports take a second or two: the time in which its sources get ready.
-            import_module("sophia_kit.jobs")
-            said, _ = delivery.communicate(timeout=_PATIENCE_S * 5)
-        except BaseException:
-            delivery.kill()
-            raise
-    if delivery.returncode != 0:
-        raise JobFailed(f"The demo company's data could not be delivered: {said.strip()}")
+            _stop(delivery)
 
 
 def _start(arguments: list[str]) -> subprocess.Popen[str]:

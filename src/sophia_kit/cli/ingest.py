@@ -76,7 +76,7 @@ def run_command(
 @app.command("status")
 def status_command(
     demo: DemoOption = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many attempts to show.")] = 30,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many attempts to show.")] = 60,
     format: FormatOption = Format.table,  # noqa: A002  # the option's name
 ) -> None:
     """Show the last load attempts, failed ones too, and how fresh each table is."""

@@ -148,6 +148,7 @@ class DraftLoad:
         """One source's tables; the error that says that there is no use in asking it for more."""
         reports: list[TableReport] = []
         down: SophiaError | None = None
+        await source.ready()
         for contract in contracts:
             progress = partial(self._event, contract, len(reports), len(contracts))
             progress("reading", 0, None)

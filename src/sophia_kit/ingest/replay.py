@@ -115,6 +115,9 @@ class _Quarantined:
             demo = connection.execute("SELECT demo FROM meta.snapshot").fetchall()[0][0]
         return cls(snapshot, frozenset(found if table is None else found & {table}), bool(demo))
 
+    async def ready(self) -> None:
+        """At once: see `Source.ready`."""
+
     def delivers(self, contract: Contract) -> bool:
         """Whether records of the table lie in quarantine."""
         return contract.table in self.tables

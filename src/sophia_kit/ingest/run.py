@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from sophia_kit.core.errors import InputError, Unconfigured, UnknownName
 from sophia_kit.core.settings import Settings
 from sophia_kit.ingest.contract import Contract
 from sophia_kit.ingest.contract_files import load_contracts
-from sophia_kit.ingest.landing import Landing
 from sophia_kit.ingest.load import load, loaders_lock
 from sophia_kit.ingest.privacy import Treatment, with_policy
 from sophia_kit.ingest.report import IngestReport, Progress
@@ -33,6 +32,7 @@ async def ingest(
     *,
     connectors: Sequence[Connector] | None = None,
     landing: Path | None = None,
+    delivered: Callable[[], Awaitable[None]] | None = None,
     contracts: Mapping[str, Contract] | None = None,
     progress: Progress | None = None,
     full: bool = False,
@@ -48,6 +48,8 @@ async def ingest(
     Args:
         connectors: open connectors; default: those that the settings configure.
         landing: the landing zone; default: the settings'.
+        delivered: returns when the landing zone is complete, for whoever delivers while vendors are read already; an
+            error of it ends the load.
         contracts: default: the library's.
         full: read everything again, not only what is new.
         span: read what changed in this range again, and nothing else. The next load goes on where the last one ended.
@@ -72,7 +74,7 @@ async def ingest(
     known = with_policy(load_contracts() if contracts is None else contracts, settings.privacy.fields)
     checks = load_checks(settings.checks_folder)
     async with AsyncExitStack() as stack:
-        sources = await _sources(settings, stack, connectors, landing, only)
+        sources = await _sources(settings, stack, connectors, landing, delivered, only)
         with loaders_lock(settings):
             return await load(
                 settings,
@@ -97,6 +99,7 @@ def run_ingest(
     *,
     connectors: Sequence[Connector] | None = None,
     landing: Path | None = None,
+    delivered: Callable[[], Awaitable[None]] | None = None,
     contracts: Mapping[str, Contract] | None = None,
     progress: Progress | None = None,
     full: bool = False,
@@ -117,6 +120,7 @@ def run_ingest(
             clock,
             connectors=connectors,
             landing=landing,
+            delivered=delivered,
             contracts=contracts,
             progress=progress,
             full=full,
@@ -132,6 +136,7 @@ async def _sources(
     stack: AsyncExitStack,
     connectors: Sequence[Connector] | None,
     landing: Path | None,
+    delivered: Callable[[], Awaitable[None]] | None,
     only: Collection[str],
 ) -> list[Source]:
     for name in only:
@@ -147,7 +152,7 @@ async def _sources(
     ]
     path = landing or settings.landing.path
     if path is not None and (not only or "landing" in only):
-        found.append(LandingSource(Landing(path), settings.company.time_zone))
+        found.append(LandingSource(path, settings.company.time_zone, delivered))
     if found:
         return found
     needed = {name: missing[name] for name in CONNECTORS if not only or name in only}

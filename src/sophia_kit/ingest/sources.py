@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -98,6 +99,14 @@ class Portion:
 class Source(Protocol):
     """Something that delivers tables."""
 
+    async def ready(self) -> None:
+        """Returns when it can be read; asked once, before anything else.
+
+        Raises:
+            SophiaError: it never will be, and the load is to end.
+        """
+        ...
+
     def shows_all(self, contract: Contract) -> bool:
         """Whether a full reading shows every record there is of the table, so that one it lacks was deleted."""
         ...
@@ -126,6 +135,9 @@ class ConnectorSource:
     def __init__(self, connector: Connector) -> None:
         self.name = connector.provider
         self._connector = connector
+
+    async def ready(self) -> None:
+        """At once: see `Source.ready`."""
 
     def delivers(self, contract: Contract) -> bool:
         """See `Source.delivers`."""
@@ -173,13 +185,29 @@ class ConnectorSource:
 
 
 class LandingSource:
-    """The landing zone. `time_zone` is the company's: a delivery speaks for its day there."""
+    """The landing zone at `path`.
+
+    Args:
+        time_zone: the company's: a delivery speaks for its day there.
+        delivered: see `ingest`.
+    """
 
     name = "landing"
 
-    def __init__(self, landing: Landing, time_zone: str) -> None:
-        self._landing = landing
+    def __init__(self, path: Path, time_zone: str, delivered: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._path = path
         self._zone = ZoneInfo(time_zone)
+        self._delivered = delivered
+
+    async def ready(self) -> None:
+        """See `Source.ready`.
+
+        Raises:
+            IngestError: see `Landing`.
+        """
+        if self._delivered is not None:
+            await self._delivered()
+        self._landing = Landing(self._path)
 
     def delivers(self, contract: Contract) -> bool:
         """See `Source.delivers`."""

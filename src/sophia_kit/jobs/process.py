@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from sophia_kit.connectors import CONNECTORS
 from sophia_kit.core.errors import JobFailed
 from sophia_kit.core.files import make_folder, storage_errors
 from sophia_kit.core.settings import Settings
@@ -36,8 +37,8 @@ class ProcessEnd:
 class NotebookProcess:
     """A notebook as a script in a process of its own; its output goes to `output.log` in `run_dir`.
 
-    Entering the context starts the process, which imports what the notebook needs and waits for `run`. Leaving it ends
-    the process and its children, whatever they are at.
+    `start` starts the process, which imports what the notebook needs and waits for `run`. Leaving the context ends the
+    process and its children, whatever they are at.
 
     Raises:
         StorageError: the run's folder can't be written.
@@ -52,34 +53,41 @@ class NotebookProcess:
         self._root = settings.root
         self._environment = _environment(settings, run_dir, run_id)
         self._began = False
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> NotebookProcess:
         make_folder(self._log.parent)
-        with storage_errors(self._log), self._log.open("wb") as output:
-            self._process = (
-                subprocess.Popen(  # the arguments are ours: an interpreter, a notebook of the project, options
-                    self._command,
-                    cwd=self._root,
-                    env=self._environment,
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _end(self._process)
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
+        if self._process is not None:
+            _end(self._process)
+            assert self._process.stdin is not None
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
         if not self._began:
             with suppress(OSError):
                 self._log.unlink()
                 self._log.parent.rmdir()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it, unless that was done before."""
+        if self._process is None:
+            with storage_errors(self._log), self._log.open("wb") as output:
+                self._process = (
+                    subprocess.Popen(  # the arguments are ours: an interpreter, a notebook of the project, options
+                        self._command,
+                        cwd=self._root,
+                        env=self._environment,
+                        stdin=subprocess.PIPE,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+                )
+        return self._process
 
     def run(self, time_limit_s: float) -> ProcessEnd:
         """Let the notebook run to its end. Its time begins now.
@@ -89,14 +97,15 @@ class NotebookProcess:
         """
         self._began = True
         began = time.monotonic()
-        assert self._process.stdin is not None
+        process = self.start()
+        assert process.stdin is not None
         with suppress(BrokenPipeError):
-            self._process.stdin.write(starter.GO)
-            self._process.stdin.flush()
+            process.stdin.write(starter.GO)
+            process.stdin.flush()
         try:
-            code = self._process.wait(timeout=time_limit_s)
+            code = process.wait(timeout=time_limit_s)
         except subprocess.TimeoutExpired:
-            _end(self._process)
+            _end(process)
             raise JobFailed(
                 f"{self._notebook.name} took longer than its limit of {time_limit_s:g} s and was ended.",
                 hint="Raise time_limit_s of the job in sophia.toml, or ask for less.",
@@ -106,7 +115,8 @@ class NotebookProcess:
 
 def _environment(settings: Settings, run_dir: Path, run_id: str) -> dict[str, str]:
     """The child's environment: ours, without secrets it has no use for, with the settings it must share."""
-    secret = ("SOPHIA_PROOF_KEY", "SOPHIA_SALESFORCE__", "SOPHIA_SNOWFLAKE__", "SOPHIA_STATE_URL")
+    sections = (*CONNECTORS, "privacy", "snowflake")
+    secret = ("SOPHIA_PROOF_KEY", "SOPHIA_STATE_URL", *(f"SOPHIA_{section.upper()}__" for section in sections))
     child = {name: value for name, value in os.environ.items() if not name.upper().startswith(secret)}
     return (
         child

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -89,6 +89,7 @@ def run_job(
     arguments: Mapping[str, str],
     *,
     load: bool = True,
+    delivered: Callable[[], Awaitable[None]] | None = None,
     wait_s: float = 0.0,
     stage: Stage = lambda name: None,
     progress: Progress | None = None,
@@ -96,7 +97,8 @@ def run_job(
     """Load what is configured, run the job's notebook on the new snapshot, and seal what came out.
 
     `arguments` are passed to the notebook as options, `{"day": "2025-12-31"}` as `--day 2025-12-31`. With `load`
-    false the current snapshot is used as it is. A second run of the same job waits up to `wait_s` seconds.
+    false the current snapshot is used as it is; `delivered` is as `ingest` takes it. A second run of the same job
+    waits up to `wait_s` seconds.
 
     Raises:
         UnknownName: no such job.
@@ -130,7 +132,7 @@ def run_job(
         run_dir = settings.reports_dir / run_id
         failure: BaseException | None = None
         try:
-            _work(settings, state, job, arguments, record, run_dir, run_id, load=load, stage=stage, progress=progress)
+            _work(settings, state, job, arguments, record, run_dir, run_id, load, delivered, stage, progress)
             record.outcome = "succeeded"
         except KeyboardInterrupt:
             failure = Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again.")
@@ -175,19 +177,28 @@ def _work(
     record: _Record,
     run_dir: Path,
     run_id: str,
-    *,
     load: bool,
+    delivered: Callable[[], Awaitable[None]] | None,
     stage: Stage,
     progress: Progress | None,
 ) -> None:
     record.code = code_state(settings.root)
     store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
     options = [part for option, value in sorted(arguments.items()) for part in (f"--{option}", value)]
-    # The notebook's imports take seconds of one core: they happen while the load waits for its sources.
+    # The notebook's imports take seconds of one core: they happen while the load waits for its sources, but not before
+    # whoever still delivers has ended, who needs the cores and the memory.
     with NotebookProcess(settings, job.notebook, options, run_dir=run_dir, run_id=run_id) as notebook:
+
+        async def complete() -> None:
+            if delivered is not None:
+                await delivered()
+            notebook.start()
+
         if load:
             stage("load")
-            record.load = run_ingest(settings, state, store, settings.clock(), progress=progress, run_id=run_id)
+            record.load = run_ingest(
+                settings, state, store, settings.clock(), delivered=complete, progress=progress, run_id=run_id
+            )
         snapshot = store.current()
         stage("notebook")
         with ThreadPoolExecutor(1, "digest") as pool:
