@@ -14,7 +14,7 @@ from tests.connectors.notion_reading import Record, records
 from tests.wire import Reply, Request, WireServer
 
 from sophia_kit.connectors.notion import API_VERSION, Notion
-from sophia_kit.core.errors import AuthFailed, MalformedAnswer, ProviderFailing, RequestRejected
+from sophia_kit.core.errors import AuthFailed, InputError, MalformedAnswer, ProviderFailing, RequestRejected
 from sophia_kit.core.settings import HttpSettings, NotionSettings, Settings
 
 HTTP = HttpSettings(attempts=3, backoff_initial_s=0.01, backoff_max_s=0.02)
@@ -269,3 +269,37 @@ async def test_notion_s_reason_is_told_without_the_token(
     assert isinstance(caught.value, RequestRejected | AuthFailed)
     assert caught.value.message == f"Notion answered {status} {code}: Not with [secret]."
     assert hint in (caught.value.hint or "")
+
+
+async def test_another_data_source_in_the_place_of_one_is_read_whole(wire_of: Wire) -> None:
+    other = KEY.replace("d", "e")
+
+    def pages(number: int) -> Callable[[Request], Reply]:
+        stamp = f"2025-06-{number:02d}T10:00:00.000Z"
+        page = {
+            "object": "page",
+            "id": f"p{number}",
+            "created_time": stamp,
+            "last_edited_time": stamp,
+            "properties": {},
+        }
+        return lambda request: Reply(body=listed([] if "filter" in json.loads(request.body) else [page]))
+
+    answers: dict[str, Any] = {}
+    for key, number in ((KEY, 20), (other, 5)):
+        answers |= {f"/v1/data_sources/{key}": source("Wiki") | {"id": key}}
+        answers |= {f"/v1/data_sources/{key}/query": pages(number)}
+    before, after = await wire_of(answers, knowledge=KEY), await wire_of(answers, knowledge=other)
+    (first,) = [batch async for batch in before.notion.read("knowledge", None, ("title",))]
+    (same,) = [batch async for batch in before.notion.read("knowledge", first.cursor_high, ("title",))]
+    (moved,) = [batch async for batch in after.notion.read("knowledge", first.cursor_high, ("title",))]
+    assert (same.records, same.image_since) == ([], None)
+    assert [record["id"] for record in moved.records] == ["p5"]
+    assert moved.image_since == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "{", '{"at": 7}', '{"at": "2025-06-01T00:00:00Z"}', "[]"])
+async def test_a_text_that_is_no_cursor_is_refused(text: str, wire_of: Wire) -> None:
+    wire = await wire_of({f"/v1/data_sources/{KEY}": source("Wiki")}, knowledge=KEY)
+    with pytest.raises(InputError):
+        await records(wire.notion, "knowledge", "title", since=text)

@@ -6,8 +6,10 @@ item", "Retrieve a page as markdown", "Retrieve block children", "List all users
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,7 +19,7 @@ from sophia_kit.connectors.base import Batch, Resource
 from sophia_kit.connectors.notion_content import DataSource
 from sophia_kit.connectors.notion_reader import API_VERSION, PROVIDER, SHARE_HINT, NotionReader
 from sophia_kit.core.clock import Clock
-from sophia_kit.core.errors import RequestRejected, Unconfigured
+from sophia_kit.core.errors import InputError, RequestRejected, Unconfigured
 from sophia_kit.core.http import Answer
 from sophia_kit.core.settings import Settings
 
@@ -73,7 +75,7 @@ class Notion(NotionReader):
         for each page.
 
         With `since`, pages edited from `OVERLAP` before it on, and those in the trash; but objectives, key results and
-        users are read in whole each time, unless `until` is given.
+        users are read in whole each time, unless `until` is given. So is a data source that isn't the cursor's.
 
         Raises:
             Unconfigured: also when the setting that names its data source is empty.
@@ -81,18 +83,29 @@ class Notion(NotionReader):
             MalformedAnswer: also when pages repeat or lead in a circle.
         """
         asked = self._resource(resource)
-        reached = self._since(since)
+        reached, cursors = self._reached(since)
         if resource == "users":
             async for batch in self._batches(asked, self._users(fields), image_since=_EPOCH):
                 yield batch
             return
         source = await self._source(resource)
-        whole = resource in _WHOLE and until is None
+        whole = until is None and (resource in _WHOLE or cursors not in (None, source.id))
         start = None if whole or reached is None else reached - self._overlap
         absent = tuple(name for name in dict.fromkeys(fields) if name not in source.fields)
         pages = self._edited(source, {*fields, *_ALWAYS}, start, until)
         async for batch in self._batches(asked, pages, absent=absent, image_since=_EPOCH if whole else None):
-            yield batch
+            high = batch.cursor_high
+            yield batch if high is None else replace(batch, cursor_high=_cursor(high, source))
+
+    def _reached(self, since: str | None) -> tuple[datetime | None, str | None]:
+        """The moment of a cursor, and the data source that was read up to it: none where it is a plain moment."""
+        if since is None or not since.startswith("{"):
+            return self._since(since), None
+        try:
+            held = json.loads(since)
+            return self._since(str(held["at"])), str(held["data_source"])
+        except (ValueError, KeyError):
+            raise InputError("This is not a cursor of Notion.", hint="Run the load with --full.") from None
 
     def off(self, resource: str) -> str | None:
         """See `Connector.off`."""
@@ -225,3 +238,7 @@ class Notion(NotionReader):
             )
             self._sources[resource] = found
         return self._sources[resource]
+
+
+def _cursor(at: str, source: DataSource) -> str:
+    return json.dumps({"at": at, "data_source": source.id})
