@@ -42,6 +42,22 @@ def test_a_full_disk_keeps_the_old_content(small_disk: Path) -> None:
     assert list(small_disk.iterdir()) == [file]
 
 
+def test_a_file_beyond_the_limit_of_the_process_keeps_the_old_content(tmp_path: Path) -> None:
+    writes = (
+        "import resource, sys; from pathlib import Path\n"
+        "from sophia_kit.core.errors import StorageError; from sophia_kit.core.files import atomic_write\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n    atomic_write(Path(sys.argv[1]), bytes(2000))\n"
+        "except StorageError as error:\n    print(error.message)"
+    )
+    file = tmp_path / "file"
+    atomic_write(file, b"old")
+    done = subprocess.run([sys.executable, "-c", writes, str(file)], capture_output=True, text=True)
+    assert "larger than this process may write" in done.stdout, done.stderr
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_a_lock_is_held_by_one_and_says_by_whom(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with file_lock(lock, what="The job"), pytest.raises(Busy, match=str(os.getpid())), file_lock(lock, what="The job"):

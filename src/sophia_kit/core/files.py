@@ -18,6 +18,7 @@ __all__ = ["atomic_write", "file_lock", "make_folder", "storage_errors", "sync_f
 _DISK = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than this process may write (ulimit -f)",
     errno.EROFS: "the file system is read-only",
     errno.EIO: "the disk reports an input/output error",
     errno.EACCES: "permission denied",
