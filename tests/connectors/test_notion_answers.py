@@ -254,6 +254,7 @@ async def test_an_overloaded_notion_is_waited_for(wire_of: Wire) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "kind", "hint"),
     [
+        (401, "unauthorized", AuthFailed, "SOPHIA_NOTION__TOKEN"),
         (403, "restricted_resource", AuthFailed, "capabilities"),
         (404, "object_not_found", RequestRejected, "Connections"),
         (400, "validation_error", RequestRejected, "status codes"),

@@ -325,12 +325,16 @@ def _sdk() -> type[Endpoints]:
 
 
 def _explain(status: int, body: Any) -> ProviderError | None:
-    if not 400 <= status < 500 or status in {401, 429} or not isinstance(body, dict) or "code" not in body:
+    if not 400 <= status < 500 or status == 429 or not isinstance(body, dict) or "code" not in body:
         return None
     said = " ".join(str(body.get("message", "")).split())[:300]
     message = f"Notion answered {status} {str(body['code'])[:80]}: {said}"
-    if status == 403:
-        hint = "Give the integration the capabilities that docs/notion.md names."
+    if status in (401, 403):
+        hint = (
+            "Set SOPHIA_NOTION__TOKEN to the integration's token; see docs/notion.md."
+            if status == 401
+            else "Give the integration the capabilities that docs/notion.md names."
+        )
         return AuthFailed(message, provider=PROVIDER, hint=hint, http_status=status)
     hint = SHARE_HINT if status == 404 else "See Notion's list of status codes."
     return RequestRejected(message, provider=PROVIDER, hint=hint, http_status=status)
