@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -157,6 +158,21 @@ def test_a_full_image_marks_what_it_lacks_deleted(connection: duckdb.DuckDBPyCon
         ("b", True, "two"),
         ("c", True, "one"),
     ]
+
+
+def test_a_load_over_another_holds_no_batch_that_it_has_written(
+    connection: duckdb.DuckDBPyConnection, contract: Contract
+) -> None:
+    load(connection, contract, [[("a", 9, 10, False)]])
+    table = RawTable(connection, contract, load_id="two", loaded_at=START)
+    table.begin()
+    long = frame([("a", 1, 20, False)], note=["x" * 10_000_000])
+    table.add(long)
+    before = psutil.Process().memory_info().rss
+    for _ in range(20):
+        table.add(long)
+    assert psutil.Process().memory_info().rss - before < 100_000_000
+    assert table.finish() == Loaded(0, 0)
 
 
 @pytest.mark.parametrize("held", [[], [[("z", 1, 1, False)]]], ids=["empty table", "filled table"])

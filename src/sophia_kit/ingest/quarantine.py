@@ -11,7 +11,7 @@ import polars as pl
 
 from sophia_kit.ingest.contract import KEY, Contract
 from sophia_kit.ingest.convert import Refused
-from sophia_kit.ingest.sql import number
+from sophia_kit.ingest.sql import number, number_from
 
 __all__ = ["Quarantine", "quarantine_id"]
 
@@ -47,13 +47,13 @@ class Quarantine:
         A record that was refused again is open again, also when another version of it loaded in the same batch.
         """
         if self._anything_open and loaded.height:
-            self._connection.register("incoming", loaded.select(KEY))
-            self._connection.execute(
+            number_from(
+                self._connection,
+                loaded.select(KEY),
                 "UPDATE meta.quarantine SET resolved_at = ? WHERE table_name = ? AND resolved_at IS NULL "
                 "AND source_id IN (SELECT source_id FROM incoming)",
                 [self._seen_at, self._contract.table],
             )
-            self._connection.unregister("incoming")
         if refused:
             self._add(refused)
             self._anything_open = True
@@ -80,14 +80,16 @@ class Quarantine:
             },
             schema_overrides={"source_id": pl.String},
         ).unique("quarantine_id", maintain_order=True)
-        self._connection.register("incoming", frame)
-        self._connection.execute(
+        number_from(
+            self._connection,
+            frame,
             "UPDATE meta.quarantine SET resolved_at = NULL WHERE resolved_at IS NOT NULL "
-            "AND quarantine_id IN (SELECT quarantine_id FROM incoming)"
+            "AND quarantine_id IN (SELECT quarantine_id FROM incoming)",
         )
-        self._connection.execute(
+        number_from(
+            self._connection,
+            frame,
             "INSERT INTO meta.quarantine SELECT quarantine_id, ?, ?, source_id, reason, record, ?, ?, NULL "
             "FROM incoming WHERE quarantine_id NOT IN (SELECT quarantine_id FROM meta.quarantine)",
             [self._contract.table, self._contract.source_system, self._seen_at, self._load_id],
         )
-        self._connection.unregister("incoming")

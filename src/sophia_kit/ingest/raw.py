@@ -14,7 +14,7 @@ from sophia_kit.core.errors import IngestError
 from sophia_kit.ingest.contract import KEY, MODIFIED, Contract
 from sophia_kit.ingest.convert import company_day_of
 from sophia_kit.ingest.sources import Image
-from sophia_kit.ingest.sql import number
+from sophia_kit.ingest.sql import number, number_from
 
 __all__ = ["Loaded", "RawTable", "prepare_raw"]
 
@@ -149,9 +149,11 @@ class RawTable:
             self._connection.execute("CREATE OR REPLACE TEMP TABLE delivered_keys (source_id VARCHAR)")
             self._keys_known = True
         if len(keys):
-            self._connection.register("incoming", keys.rename(KEY).to_frame())
-            self._connection.execute("INSERT INTO delivered_keys SELECT source_id FROM incoming")
-            self._connection.unregister("incoming")
+            number_from(
+                self._connection,
+                keys.rename(KEY).to_frame(),
+                "INSERT INTO delivered_keys SELECT source_id FROM incoming",
+            )
 
     def finish(self, *, delete_undelivered: bool = False, image: Image | None = None) -> Loaded:
         """End the load. With `delete_undelivered`, rows whose key was not delivered are marked deleted: all of them,
@@ -188,32 +190,32 @@ class RawTable:
         if self._appending:
             self._connection.execute(f"DELETE FROM {self._name}")  # noqa: S608
 
-    def _put(self, frame: pl.DataFrame, how: Callable[[list[str]], None]) -> None:
+    def _put(self, frame: pl.DataFrame, how: Callable[[pl.DataFrame], None]) -> None:
         there = {name.lower() for name in _columns(self._connection, self._contract)}
         for name in frame.columns:
             if name.lower() not in there:
                 self._connection.execute(f'ALTER TABLE {self._name} ADD COLUMN "{name}" VARCHAR')
-        self._connection.register("incoming", frame)
-        try:
-            how(frame.columns)
-        finally:
-            self._connection.unregister("incoming")
+        how(frame)
 
-    def _append(self, columns: list[str]) -> None:
-        names = _list(columns)
-        self._connection.execute(
+    def _append(self, frame: pl.DataFrame) -> None:
+        names = _list(frame.columns)
+        number_from(
+            self._connection,
+            frame,
             f"INSERT INTO {self._name} ({names}, {', '.join(_ADDED)}) SELECT {names}, ?, ?, ? FROM incoming",  # noqa: S608
             self._marks,
         )
 
-    def _merge(self, columns: list[str]) -> None:
+    def _merge(self, frame: pl.DataFrame) -> None:
+        columns = frame.columns
         data = [name for name in columns if name != KEY]
         changed = " OR ".join(f'held."{name}" IS DISTINCT FROM new."{name}"' for name in data)
         update = ", ".join(f'"{name}" = new."{name}"' for name in (*data, *_ADDED))
         every = [*columns, *_ADDED]
         values = ", ".join(f'new."{name}"' for name in every)
-        self._merged += number(
+        self._merged += number_from(
             self._connection,
+            frame,
             f"MERGE INTO {self._name} AS held "  # noqa: S608
             "USING (SELECT *, ? AS source_system, ? AS loaded_at, ? AS load_id FROM incoming) AS new "
             "ON held.source_id = new.source_id "
