@@ -138,3 +138,5 @@ def test_a_cursor_of_another_form_means_reading_everything_again() -> None:
     cursor = VendorCursor("2025-06-01T00:00:00.000Z", ("Id", "Name"))
     assert VendorCursor.parse(cursor.text()) == cursor
     assert cursor_text(cursor.text()) == "2025-06-01T00:00:00.000Z"
+    more = VendorCursor('{"at": "2025-06-02T00:00:00.000Z", "channels": ["C1"]}', ())
+    assert cursor_text(more.text()) == "2025-06-02T00:00:00.000Z"

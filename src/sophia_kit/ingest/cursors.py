@@ -36,12 +36,13 @@ def cursor_of(deliveries: Iterable[Delivery]) -> str:
 
 
 def cursor_text(cursor: str | None) -> str | None:
-    """A cursor as the load audit shows it; of a landing table how many deliveries, up to which."""
+    """A cursor as the load audit shows it: of a vendor's table up to when it was read, of a landing table how many
+    deliveries, up to which."""
     if cursor is None:
         return None
     reached = VendorCursor.parse(cursor)
     if reached is not None:
-        return reached.at
+        return str(_decoded(reached.at).get("at", reached.at))
     held = _decoded(cursor)
     return f"{len(held)} deliveries, up to {max(held)}" if held else "no deliveries"
 
