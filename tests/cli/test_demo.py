@@ -80,3 +80,13 @@ def test_ctrl_c_while_the_company_is_made_says_so_and_leaves_nothing_running(pro
     assert said.count("Interrupted") >= 1
     assert "Traceback" not in said
     assert not (project.root / "data" / "demo" / "snapshots" / "current").exists()
+
+
+def test_a_delivery_that_fails_is_one_error_and_publishes_nothing(project: Project) -> None:
+    (project.root / "data" / "demo").mkdir(parents=True)
+    (project.root / "data" / "demo" / "landing").write_text("in the way")
+    done = project.here("demo", "--scale", "0.005")
+    assert done.returncode == 10, done.stderr
+    assert "could not be delivered" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project.root / "data" / "demo" / "snapshots" / "current").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.ingest.chat import Chat, load, note, query
 
-from sophia_kit.core.errors import IngestError
+from sophia_kit.core.errors import IngestError, JobFailed
 from sophia_kit.core.settings import Settings, load_settings
 from sophia_kit.ingest import ProgressEvent
 from sophia_kit.state import State
@@ -95,3 +95,27 @@ async def test_a_load_that_is_cancelled_lets_go_of_every_vendor(settings: Settin
     with State.open(settings.state_location) as state:
         assert {(attempt.status, attempt.error) for attempt in state.attempts()} == {("failed", "interrupted")}
     assert (await load(settings, Chat([note(1)]))).complete
+
+
+async def test_vendors_are_read_while_the_landing_zone_is_still_delivered(settings: Settings, tmp_path: Path) -> None:
+    chat = Chat([note(1)])
+    landing = tmp_path / "landing"
+
+    async def delivered() -> None:
+        while not chat.asked:  # noqa: ASYNC110  # a list has no event to wait for
+            await asyncio.sleep(0.01)
+        landing.mkdir()
+
+    report = await asyncio.wait_for(load(settings, chat, landing=landing, delivered=delivered), 30)
+    assert [(table.source, table.status) for table in report.tables] == [("slack", "complete")]
+
+
+async def test_a_delivery_that_fails_ends_the_load(settings: Settings, tmp_path: Path) -> None:
+    async def delivered() -> None:
+        raise JobFailed("The delivery failed.")
+
+    with pytest.raises(JobFailed):
+        await load(settings, Chat([note(1)]), landing=tmp_path / "landing", delivered=delivered)
+    assert not list(settings.snapshots_dir.rglob("*.duckdb*"))
+    with State.open(settings.state_location) as state:
+        assert {attempt.status for attempt in state.attempts()} <= {"failed"}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadProgress", "RunProgress"]
 
 _STAGES = {
-    "company": "Company   generating its data, serving its vendor on loopback",
+    "company": "Company   generating its data, serving its vendors on loopback",
     "load": "Load      vendor pages and deliveries into a new snapshot",
     "notebook": "Notebook  metrics, brief and digest of the snapshot's rows",
     "seal": "Proof     signing and logging what came out",
