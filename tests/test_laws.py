@@ -184,7 +184,7 @@ def test_law_5_the_ci_variable_is_not_a_right(demo: Project) -> None:
 
 
 def test_law_6_the_demo_left_evidence_that_holds(demo: Project) -> None:
-    done = demo.here("proofs", "verify")
+    done = demo.sophia("proofs", "verify")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

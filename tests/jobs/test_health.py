@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -74,5 +75,7 @@ async def test_a_vendor_that_takes_too_long_is_failing(settings: Settings) -> No
     async with WireServer(lambda _: Reply(body={"data": [], "nextCursor": None}, delay_s=0.7)) as server:
         parts = {part.part: part for part in await check_parts(connected(hasty, server.url))}
         assert await server.all_closed()
-    assert (parts["n8n"].state, parts["n8n"].detail) == ("failing", "n8n took longer than 1 s to say how it is.")
+    assert parts["n8n"].state == "failing"
+    # Its second answer is awaited when the time is up; a busy machine may still be at the first.
+    assert re.match("n8n (took longer than 1 s to say|did not complete .+ within)", parts["n8n"].detail)
     assert parts["n8n"].hint
