@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,8 @@ __all__ = ["Loaded", "RawTable", "prepare_raw"]
 
 # DuckDB's row group. An empty table is filled in whole ones: others would be put together again at the checkpoint.
 _ROW_GROUP = 122_880
+# A question about all keys is asked of about so many at a time: it takes no more memory for more rows.
+_KEYS_AT_ONCE = 500_000
 _ADDED = ("source_system", "loaded_at", "load_id")
 # With a space, as no column of a raw table is called.
 _POSITION = "row number"
@@ -173,12 +175,14 @@ class RawTable:
             self._merged = self._count()
         if delete_undelivered and self._keys_known:
             within, limits = _within(image)
-            self._merged += number(
-                self._connection,
-                f"UPDATE {self._name} SET is_deleted = true, loaded_at = ?, load_id = ? "  # noqa: S608
-                f"WHERE NOT is_deleted AND source_id NOT IN (SELECT source_id FROM delivered_keys){within}",
-                [*self._marks[1:], *limits],
-            )
+            for share in self._shares():
+                self._merged += number(
+                    self._connection,
+                    f"UPDATE {self._name} SET is_deleted = true, loaded_at = ?, load_id = ? "  # noqa: S608
+                    f"WHERE NOT is_deleted AND {share} "
+                    f"AND source_id NOT IN (SELECT source_id FROM delivered_keys WHERE {share}){within}",
+                    [*self._marks[1:], *limits],
+                )
         deleted = self._count("WHERE is_deleted") - self._deleted_before
         self._connection.execute("COMMIT")
         return Loaded(self._merged, max(0, deleted))
@@ -227,11 +231,19 @@ class RawTable:
 
     def _drop_old_versions(self) -> None:
         """Rows were appended in the order of delivery; of each key the latest version stays."""
-        self._connection.execute(
-            f"DELETE FROM {self._name} WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, row_number() OVER "  # noqa: S608
-            f"(PARTITION BY source_id ORDER BY modified_at DESC, rowid DESC) AS age FROM {self._name} WHERE source_id "
-            f"IN (SELECT source_id FROM {self._name} GROUP BY source_id HAVING count(*) > 1)) WHERE age > 1)"
-        )
+        for share in self._shares():
+            self._connection.execute(
+                f"DELETE FROM {self._name} WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, row_number() OVER "  # noqa: S608
+                f"(PARTITION BY source_id ORDER BY modified_at DESC, rowid DESC) AS age FROM {self._name} WHERE "
+                f"source_id IN (SELECT source_id FROM {self._name} WHERE {share} GROUP BY source_id HAVING count(*) > 1"
+                ")) WHERE age > 1)"
+            )
+
+    def _shares(self) -> Iterator[str]:
+        """Conditions of which one holds for each row, the same for each row of a key."""
+        shares = 1 + self._count() // _KEYS_AT_ONCE
+        for share in range(shares):
+            yield f"hash(source_id) % {shares} = {share}"
 
     def _count(self, where: str = "") -> int:
         return number(self._connection, f"SELECT count(*) FROM {self._name} {where}")  # noqa: S608
