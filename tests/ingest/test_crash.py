@@ -181,7 +181,7 @@ def test_the_commands_say_what_was_loaded_and_refused(loader: Project) -> None:
     assert "DEMO DATA" in done.stdout
     assert "payments" in done.stdout
     status = loader.here("ingest", "status", "--limit", "3")
-    assert "unknown: never loaded" in status.stdout
+    assert "slack_users: never loaded" in status.stdout
     assert "DEMO DATA" in status.stdout
     listed = loader.here("ingest", "quarantine", "list", "--table", "payments", "--format", "json")
     assert '"source_id is required and empty"' in listed.stdout
