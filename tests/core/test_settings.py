@@ -111,6 +111,7 @@ def test_a_mistake_names_the_setting(project: Path, content: str, said: str) -> 
         ("SOPHIA_SLACK", "xoxb-canary", "SOPHIA_SLACK is no JSON", '{"name": "value"}'),
         ("SOPHIA_GITHUB__REPOSITORIES", '["payments"]', "github.repositories.0", "as SOPHIA_GITHUB__REPOSITORIES."),
         ("SOPHIA_PRIVACY__FIELDS", '{"slack_users.name": "x"}', "slack_users.name", "as SOPHIA_PRIVACY__FIELDS."),
+        ("SOPHIA_PRIVACY__HASH_KEY", "canary", "at least 16 characters", "Set it as SOPHIA_PRIVACY__HASH_KEY."),
         ("SOPHIA_JOBS__BI__NOTEBOK", "x.py", "jobs.bi.notebook", "as SOPHIA_JOBS__BI__NOTEBOOK."),
     ],
 )

@@ -89,7 +89,7 @@ class PrivacySettings(_Section):
     """What is stored of personal data. See docs/privacy.md.
 
     Attributes:
-        hash_key: the key with which fields are hashed; without it they are dropped.
+        hash_key: the key with which fields are hashed, 16 characters or more; without it they are dropped.
         messages: whether chat messages are read.
         transcripts: whether what was said in calls is read.
         fields: by `table.column` of a raw table, what is stored in place of the contract's choice.
@@ -99,6 +99,14 @@ class PrivacySettings(_Section):
     messages: bool = False
     transcripts: bool = False
     fields: dict[str, Literal["keep", "hash", "drop"]] = {}
+
+    @field_validator("hash_key")
+    @classmethod
+    def _not_to_be_guessed(cls, value: SecretStr | None) -> SecretStr | None:
+        # Addresses are few: who guesses the key finds everybody behind their hashes.
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("a key has at least 16 characters")
+        return value
 
     @property
     def key(self) -> bytes | None:

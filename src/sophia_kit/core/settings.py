@@ -257,9 +257,10 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         # Below a setting there are no variables: a list or a table is one.
         variable = "__".join(str(part) for part in first["loc"][: 3 if first["loc"][:1] == ("jobs",) else 2]).upper()
+        where = "as" if name.rpartition(".")[2] in _secrets() else f"in {file} or as"
         raise ConfigError(
-            f"Setting {name}: {first['msg']}.",
-            hint=f"Set it in {file} or as SOPHIA_{variable or '...'}. docs/settings.md lists all.",
+            f"Setting {name}: {first['msg'].removeprefix('Value error, ')}.",
+            hint=f"Set it {where} SOPHIA_{variable or '...'}. docs/settings.md lists all.",
         ) from None
     if found.metrics_dir is not None and not found.metrics_folder.is_dir():
         raise ConfigError(

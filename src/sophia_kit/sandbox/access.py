@@ -18,7 +18,7 @@ from sophia_kit.sandbox.github_app import APP_ID, INSTALLATION_ID, private_key
 
 __all__ = ["connected"]
 
-_PRIVACY = PrivacySettings(hash_key=SecretStr("sandbox"), messages=True, transcripts=True)
+_PRIVACY = PrivacySettings(hash_key=SecretStr("sandbox-of-nobody"), messages=True, transcripts=True)
 _FAST = 1000.0
 _REPULL_DAYS = 21
 """The company deletes messages up to 15 days after they were posted."""
