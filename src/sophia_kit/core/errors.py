@@ -6,7 +6,10 @@ SophiaError
 │   └── DefinitionError     a definition file (YAML) is wrong; says file and line
 ├── InputError              what the caller asked for can't be answered as asked
 │   └── UnknownName         no such metric, dimension, job or snapshot; suggests near ones
+├── Unauthenticated         who asks isn't known: no token, or one that isn't valid
 ├── AccessRefused           who asks may not see what is asked for
+│   └── ScopeMissing        the caller's token lacks the scope
+├── TooManyRequests         who asks has asked too often (retryable)
 ├── PolicyRefused           a request that the read-only policy doesn't permit; nothing was sent
 ├── ProviderError           a vendor's answer, or its absence
 │   ├── Unreachable         no connection, or it broke (retryable)
@@ -56,9 +59,12 @@ __all__ = [
     "QueryRefused",
     "RateLimited",
     "RequestRejected",
+    "ScopeMissing",
     "SnapshotDamaged",
     "SophiaError",
     "StorageError",
+    "TooManyRequests",
+    "Unauthenticated",
     "Unconfigured",
     "UnknownName",
     "Unreachable",
@@ -178,6 +184,35 @@ class AccessRefused(SophiaError):
     """What a principal's row filter doesn't permit, or can't be applied to."""
 
     code, title, status, exit_code = "access-refused", "Refused to this principal", 403, 4
+
+
+class Unauthenticated(SophiaError):
+    code, title, status, exit_code = "unauthenticated", "Not signed in", 401, 4
+
+
+class ScopeMissing(AccessRefused):
+    """`who` lacks `scope`, which permits what is asked for."""
+
+    code, title = "scope-missing", "The token lacks a scope"
+
+    def __init__(self, who: str, scope: str, *, permits: str) -> None:
+        super().__init__(
+            f"{who} lacks the scope {scope}: {permits}.", hint=f"Ask who administers access for a token with {scope}."
+        )
+        self.scope = scope
+
+    def problem(self) -> dict[str, Any]:
+        return super().problem() | {"scope": self.scope}
+
+
+class TooManyRequests(SophiaError):
+    """Attribute `retry_after` is how many seconds to wait."""
+
+    code, title, status, retryable = "too-many-requests", "Too many requests", 429, True
+
+    def __init__(self, message: str, *, retry_after: float, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class PolicyRefused(SophiaError):

@@ -1,0 +1,1 @@
+"""Who may ask the server what: callers, their tokens and scopes."""
