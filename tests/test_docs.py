@@ -38,8 +38,8 @@ def shown(field: FieldInfo) -> str:
 def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
         inner: Any = field.annotation
-        if get_origin(inner) is dict and isinstance(get_args(inner)[1], type):
-            yield from settings_of(get_args(inner)[1], f"{prefix}{name}.<name>.")
+        if get_origin(inner) is dict and isinstance(of := get_args(inner)[1], type) and issubclass(of, BaseModel):
+            yield from settings_of(of, f"{prefix}{name}.<name>.")
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from settings_of(inner, f"{prefix}{name}.")
         else:

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from sophia_kit.core.clock import Clock, FrozenClock, SystemClock
 from sophia_kit.core.errors import ConfigError
+from sophia_kit.core.llm_settings import LlmSettings
 from sophia_kit.core.sections import (
     CompanySettings,
     GitHubSettings,
@@ -47,6 +48,7 @@ __all__ = [
     "HttpSettings",
     "JobSettings",
     "LandingSettings",
+    "LlmSettings",
     "N8nSettings",
     "NotionSettings",
     "PrivacySettings",
@@ -105,6 +107,7 @@ class Settings(BaseSettings):
     n8n: N8nSettings = N8nSettings()
     snowflake: SnowflakeSettings = SnowflakeSettings()
     landing: LandingSettings = LandingSettings()
+    llm: LlmSettings = LlmSettings()
     jobs: dict[str, JobSettings] = {}
 
     @classmethod

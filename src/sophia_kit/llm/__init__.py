@@ -7,7 +7,20 @@ from importlib import import_module
 from typing import Any
 
 # Where each public name lives.
-_NAMES: dict[str, str] = {}
+_NAMES: dict[str, str] = {
+    "Answer": "messages",
+    "Attempt": "messages",
+    "ChatRequest": "messages",
+    "Chunk": "messages",
+    "EmbedRequest": "messages",
+    "Embeddings": "messages",
+    "Image": "messages",
+    "Message": "messages",
+    "Tool": "messages",
+    "ToolCall": "messages",
+    "ToolCallPiece": "messages",
+    "Usage": "messages",
+}
 
 __all__ = sorted(_NAMES)
 
