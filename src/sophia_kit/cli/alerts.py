@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sophia_kit.cli.context import console, end_of_day, open_settings
+from sophia_kit.cli.context import console, open_settings
 from sophia_kit.cli.output import Format, FormatOption
+from sophia_kit.core.clock import end_of_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sophia_kit.cli.context import console, open_settings
-from sophia_kit.cli.metrics import json_text, print_explanation, print_result, value_record
+from sophia_kit.cli.metrics import print_explanation, print_result
 from sophia_kit.cli.output import Format, FormatOption
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sophia_kit.metrics.question import Answer, Option
+    from sophia_kit.metrics.question import Answer
 
 __all__ = ["ASKS", "DECLINED", "ask_command"]
 
@@ -37,12 +36,14 @@ def ask_command(
 ) -> None:
     """Answer a question in plain English with a metric, or ask back, or say why not."""
     from sophia_kit.metrics import explain as explain_metric
+    from sophia_kit.metrics.json_form import json_text
     from sophia_kit.metrics.question import ask
+    from sophia_kit.metrics.question.json_form import answer_record
 
     settings = open_settings(demo)
     answer = ask(" ".join(question), day=day.date() if day else None, settings=settings)
     if format is Format.json:
-        sys.stdout.write(json_text(_record(answer, demo=demo)))
+        sys.stdout.write(json_text(answer_record(answer, demo=demo)))
     else:
         out = console()
         _print_answer(out, answer, demo=demo)
@@ -56,6 +57,8 @@ def ask_command(
 def _print_answer(out: Console, answer: Answer, *, demo: bool) -> None:
     from rich.text import Text
 
+    from sophia_kit.metrics.question.json_form import full_command
+
     for note in answer.notes:
         out.print(Text(f"Note: {note}.", style="dim"), soft_wrap=True)
     if answer.result is None:
@@ -64,7 +67,7 @@ def _print_answer(out: Console, answer: Answer, *, demo: bool) -> None:
             out.print("Did you mean:" if answer.status == "asks" else "Nearest in the catalogue:")
         for option in answer.options:
             out.print(Text(f"  {option.understood}"), soft_wrap=True)
-            out.print(Text(f"    {_command(option, demo=demo)}", style="dim"), soft_wrap=True)
+            out.print(Text(f"    {full_command(option, demo=demo)}", style="dim"), soft_wrap=True)
         return
     out.print(Text(f"Understood: {answer.understood}"), soft_wrap=True)
     if answer.change is not None:
@@ -73,31 +76,4 @@ def _print_answer(out: Console, answer: Answer, *, demo: bool) -> None:
         print_result(out, answer.result)
     if answer.total is not None:
         out.print(Text(f"All together: {answer.total.display}"))
-    out.print(Text(_command(answer, demo=demo), style="dim"), soft_wrap=True)
-
-
-def _command(of: Answer | Option, *, demo: bool) -> str:
-    return f"{of.command}{' --demo' if demo else ''}"
-
-
-def _record(answer: Answer, *, demo: bool) -> dict[str, Any]:
-    """An answer as programs get it."""
-    return {
-        "question": answer.question,
-        "status": answer.status,
-        "confidence": round(answer.confidence, 3),
-        "understood": answer.understood,
-        "reason": answer.reason,
-        "notes": answer.notes,
-        "query": None if answer.query is None else asdict(answer.query),
-        "top": None if answer.top is None else asdict(answer.top),
-        "command": None if answer.query is None else _command(answer, demo=demo),
-        "call": answer.call,
-        "values": [] if answer.result is None else [value_record(value) for value in answer.result.values],
-        "total": None if answer.total is None else value_record(answer.total),
-        "change": None if answer.change is None else answer.change.text(),
-        "options": [
-            {"understood": item.understood, "command": _command(item, demo=demo), "call": item.call}
-            for item in answer.options
-        ],
-    }
+    out.print(Text(full_command(answer, demo=demo), style="dim"), soft_wrap=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from contextlib import suppress
-from datetime import date, datetime, time
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from sophia_kit.core.clock import end_of_day
 from sophia_kit.core.errors import ConfigError, InputError, NoSnapshot
 
 if TYPE_CHECKING:
@@ -85,11 +86,6 @@ def demo_settings(day: date | None = None, *, last_day: bool = False) -> Setting
             history_begins=company["first_day"],
         ),
     )
-
-
-def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The last second of a calendar day in `zone`."""
-    return datetime.combine(day, time(23, 59, 59), tzinfo=zone)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sophia_kit.cli.context import console, end_of_day, open_settings
+from sophia_kit.cli.context import console, open_settings
 from sophia_kit.cli.output import Format, FormatOption
 
 if TYPE_CHECKING:
@@ -24,12 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DemoOption",
     "explain_command",
-    "filters_of",
-    "json_text",
     "metric_command",
     "print_explanation",
     "print_result",
-    "value_record",
 ]
 
 
@@ -71,6 +65,8 @@ def metric_command(
 ) -> None:
     """Show a metric: its value or why it is unknown, its period, its freshness, and comparisons."""
     from sophia_kit.metrics import metric
+    from sophia_kit.metrics.json_form import json_text, result_record
+    from sophia_kit.metrics.written import filters_of, moment_of
 
     settings = open_settings(demo)
     result = metric(
@@ -79,17 +75,15 @@ def metric_command(
         grain=grain,
         compare=compare or (),
         day=day.date() if day else None,
-        filters=filters_of(where or []),
-        known_at=_moment(known_at, settings.company.time_zone) if known_at else None,
+        filters=filters_of(where or [], option="--where"),
+        known_at=moment_of(known_at, settings.company.time_zone, option="--known-at") if known_at else None,
         include_unfinished=include_unfinished,
         periods=periods,
         trailing=trailing,
         settings=settings,
     )
     if format is MetricFormat.json:
-        sys.stdout.write(
-            json_text({"metric": result.query.metric, "values": [value_record(value) for value in result.values]})
-        )
+        sys.stdout.write(json_text(result_record(result)))
     elif format is MetricFormat.csv:
         sys.stdout.write(_with_context(result).write_csv())
     else:
@@ -103,71 +97,13 @@ def explain_command(
 ) -> None:
     """Explain a metric: definition, formula, SQL, sources, freshness, owner, synonyms."""
     from sophia_kit.metrics import explain
+    from sophia_kit.metrics.json_form import explanation_record, json_text
 
     explanation = explain(name, settings=open_settings(demo))
     if format is Format.json:
-        sys.stdout.write(json_text(asdict(explanation) | {"sql": dict(explanation.sql)}))
+        sys.stdout.write(json_text(explanation_record(explanation)))
     else:
         print_explanation(console(), explanation)
-
-
-def value_record(value: MetricValue) -> dict[str, Any]:
-    """A value as programs get it: its fields, with what is named as mappings."""
-    record = asdict(value)
-    record["period"]["label"] = value.period.label
-    record["members"] = dict(value.members)
-    record["provenance"]["params"] = dict(value.provenance.params)
-    return record
-
-
-def json_text(content: dict[str, Any]) -> str:
-    """Decimals as strings in plain notation, so that no digit is lost."""
-    return json.dumps(content, default=_plain, indent=2) + "\n"
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def filters_of(where: list[str]) -> dict[str, list[str]]:
-    """What `--where` restricts: the members of each dimension.
-
-    Raises:
-        InputError: one that isn't `dimension=member`.
-    """
-    from sophia_kit.core.errors import InputError
-
-    found: dict[str, list[str]] = {}
-    for text in where:
-        dimension, sign, member = text.partition("=")
-        if not sign or not dimension or not member:
-            raise InputError(f"--where {text!r} can't be read.", hint="Say dimension=member, e.g. segment=Enterprise.")
-        found.setdefault(dimension.strip(), []).append(member.strip())
-    return found
-
-
-def _moment(text: str, time_zone: str) -> datetime:
-    """A time with its zone; of a bare day its end, in the company's time zone."""
-    from zoneinfo import ZoneInfo
-
-    from sophia_kit.core.errors import InputError
-
-    try:
-        if len(text) == len("2025-12-31"):
-            return end_of_day(date.fromisoformat(text), ZoneInfo(time_zone))
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InputError(
-            f"--known-at {text!r} is neither a day nor a time with its zone.",
-            hint="Write it as 2025-12-31, or as 2025-12-31T06:00:00Z.",
-        )
-    return moment
 
 
 def _with_context(result: MetricResult) -> pl.DataFrame:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from decimal import Decimal
-from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sophia_kit.cli.context import console, open_settings
-from sophia_kit.cli.metrics import DemoOption, filters_of, json_text, value_record
+from sophia_kit.cli.metrics import DemoOption
 from sophia_kit.cli.output import Format, FormatOption
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sophia_kit.metrics.change import Breakdown, ChangeExplanation, Effect, Part
+    from sophia_kit.metrics.change import Breakdown, ChangeExplanation
 
 __all__ = ["why_command"]
 
@@ -49,6 +47,9 @@ def why_command(
 ) -> None:
     """Explain why a metric changed: its parts, which sum to the change exactly, by what explains most first."""
     from sophia_kit.metrics.change import explain_change
+    from sophia_kit.metrics.change.json_form import change_record
+    from sophia_kit.metrics.json_form import json_text
+    from sophia_kit.metrics.written import filters_of
 
     explanation = explain_change(
         name,
@@ -57,77 +58,13 @@ def why_command(
         dimensions=by,
         day=day.date() if day else None,
         grain=grain,
-        filters=filters_of(where or []),
+        filters=filters_of(where or [], option="--where"),
         settings=open_settings(demo),
     )
     if format is Format.json:
-        sys.stdout.write(json_text(_record(explanation)))
+        sys.stdout.write(json_text(change_record(explanation)))
     else:
         _print(console(), explanation, parts)
-
-
-def _record(item: ChangeExplanation) -> dict[str, Any]:
-    return {
-        "metric": item.value.metric,
-        "versus": item.versus,
-        "value": value_record(item.value),
-        "base": value_record(item.base),
-        "change": _number(item.change)
-        | {
-            "display": item.display,
-            "relative": item.relative,
-            "good": item.good,
-            "unknown": item.unknown.reason if item.unknown else None,
-        },
-        "drivers": [_breakdown(found) for found in item.drivers],
-        "dimensions": [_breakdown(found) for found in item.dimensions],
-    }
-
-
-def _breakdown(item: Breakdown) -> dict[str, Any]:
-    parts = item.parts if item.rest is None else (*item.parts, item.rest)
-    ran = item.provenance
-    return {
-        "by": item.by,
-        "method": item.method,
-        "named": list(item.named),
-        "excess": None if item.excess is None else _decimal(item.excess),
-        "score": round(item.score, 4),
-        "unknown": item.unknown.reason if item.unknown else None,
-        "effects": [_effect(effect) for effect in item.effects],
-        "parts": [_part(part) for part in parts],
-        "provenance": None if ran is None else {"sql": ran.sql, "params": dict(ran.params)},
-    }
-
-
-def _part(part: Part) -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "label": part.label,
-        "presence": part.presence,
-        **_number(part.exact),
-        "display": part.display,
-        "unknown": part.unknown.reason if part.unknown else None,
-        "base": None if part.base is None else _decimal(part.base),
-        "value": None if part.value is None else _decimal(part.value),
-        "effects": [_effect(effect) for effect in part.effects],
-    }
-
-
-def _effect(effect: Effect) -> dict[str, Any]:
-    return {"kind": effect.kind, **_number(effect.exact), "display": effect.display}
-
-
-def _number(number: Fraction | None) -> dict[str, Any]:
-    """As a fraction, which is exact, and as a decimal of ten places."""
-    return {
-        "exact": None if number is None else str(number),
-        "decimal": None if number is None else _decimal(number),
-    }
-
-
-def _decimal(number: Fraction) -> Decimal:
-    return Decimal(round(number * 10**10)).scaleb(-10)
 
 
 def _print(out: Console, item: ChangeExplanation, most: int) -> None:

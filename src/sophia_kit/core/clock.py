@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-__all__ = ["Clock", "FrozenClock", "SystemClock", "company_day"]
+__all__ = ["Clock", "FrozenClock", "SystemClock", "company_day", "end_of_day"]
 
 
 class Clock(Protocol):
@@ -50,3 +50,8 @@ class FrozenClock:
 def company_day(moment: datetime, time_zone: str) -> date:
     """The calendar day of `moment` in the company's time zone (an IANA name)."""
     return moment.astimezone(ZoneInfo(time_zone)).date()
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The last second of a calendar day in `zone`."""
+    return datetime.combine(day, time(23, 59, 59), tzinfo=zone)

@@ -1,0 +1,56 @@
+"""The JSON form of answers: one for the command line, REST and MCP, so that no two of them differ.
+
+Decimals are strings in plain notation, so that no digit is lost; times and days are in ISO 8601.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sophia_kit.metrics.explanation import Explanation
+    from sophia_kit.metrics.value import MetricResult, MetricValue
+
+__all__ = ["explanation_record", "json_text", "plain", "result_record", "value_record"]
+
+
+def result_record(result: MetricResult) -> dict[str, Any]:
+    """An answer: the metric's name and its values."""
+    return {"metric": result.query.metric, "values": [value_record(value) for value in result.values]}
+
+
+def value_record(value: MetricValue) -> dict[str, Any]:
+    """A value: its fields, with what is named as mappings."""
+    record = asdict(value)
+    record["period"]["label"] = value.period.label
+    record["members"] = dict(value.members)
+    record["provenance"]["params"] = dict(value.provenance.params)
+    return record
+
+
+def explanation_record(explanation: Explanation) -> dict[str, Any]:
+    """What a metric is: its fields, with the SQL by metric."""
+    return asdict(explanation) | {"sql": dict(explanation.sql)}
+
+
+def json_text(content: Mapping[str, Any]) -> str:
+    """The records above, and mappings of them, as indented JSON that ends in a line feed."""
+    return json.dumps(content, default=plain, indent=2) + "\n"
+
+
+def plain(value: object) -> str:
+    """What JSON has no form for, as text.
+
+    Raises:
+        TypeError: it is neither a decimal nor a day or time.
+    """
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
