@@ -18,7 +18,12 @@ SophiaError
 │   ├── ProviderFailing     5xx (retryable)
 │   ├── AuthFailed          credentials refused, after one refresh
 │   ├── RequestRejected     any other 4xx
-│   └── MalformedAnswer     truncated, not JSON, or not of the promised shape (retryable)
+│   ├── MalformedAnswer     truncated, not JSON, or not of the promised shape (retryable)
+│   ├── ModelAbsent         the provider doesn't know the model
+│   ├── PromptTooLong       more than the model takes
+│   ├── WrongStructure      a model's answer doesn't satisfy the schema that was asked for (retryable)
+│   ├── BrokenStream        a model's answer broke off after its first words (retryable)
+│   └── NoAnswer            no deployment that could answer did
 ├── WarehouseError          the warehouse refused or failed a query
 │   ├── QueryRefused        not a single SELECT
 │   ├── QueryLimit          over the row or time limit, or cancelled
@@ -29,6 +34,16 @@ SophiaError
 ├── Busy                    another run holds the lock (retryable)
 ├── JobFailed               a job's process ended badly or ran out of time
 ├── ProofError              evidence that can't be written or read
+├── RequestRefused          what a caller sent can't be taken as it is
+│   ├── PathUnknown         nothing is served at that path
+│   ├── MethodRefused       what is served there doesn't know the method
+│   ├── InvalidRequest      parameters or a body that aren't of the documented form
+│   ├── RequestTooLarge     a body over the limit
+│   ├── ForeignHost         asked by a name that isn't this server's
+│   └── ForeignOrigin       asked by the page of another site
+├── RequestTimeout          not answered in time (retryable)
+├── ShuttingDown            the server takes nothing new (retryable)
+├── InternalError           a mistake of the kit's own
 └── Interrupted             Ctrl-C or a termination signal
 """
 
@@ -41,16 +56,26 @@ from typing import Any
 __all__ = [
     "AccessRefused",
     "AuthFailed",
+    "BrokenStream",
     "Busy",
     "ConfigError",
     "DefinitionError",
+    "ForeignHost",
+    "ForeignOrigin",
     "IngestError",
     "InputError",
+    "InternalError",
     "Interrupted",
+    "InvalidRequest",
     "JobFailed",
     "MalformedAnswer",
+    "MethodRefused",
+    "ModelAbsent",
+    "NoAnswer",
     "NoSnapshot",
+    "PathUnknown",
     "PolicyRefused",
+    "PromptTooLong",
     "ProofError",
     "ProviderError",
     "ProviderFailing",
@@ -58,8 +83,12 @@ __all__ = [
     "QueryLimit",
     "QueryRefused",
     "RateLimited",
+    "RequestRefused",
     "RequestRejected",
+    "RequestTimeout",
+    "RequestTooLarge",
     "ScopeMissing",
+    "ShuttingDown",
     "SnapshotDamaged",
     "SophiaError",
     "StorageError",
@@ -69,6 +98,7 @@ __all__ = [
     "UnknownName",
     "Unreachable",
     "WarehouseError",
+    "WrongStructure",
 ]
 
 _PROBLEM_BASE = "urn:sophia-kit:error:"
@@ -293,6 +323,53 @@ class MalformedAnswer(ProviderError):
     code, title, status, retryable = "malformed-answer", "The vendor's answer can't be read", 502, True
 
 
+class ModelAbsent(RequestRejected):
+    code, title = "model-absent", "The provider doesn't know the model"
+
+
+class PromptTooLong(RequestRejected):
+    code, title, status = "prompt-too-long", "More than the model takes", 400
+
+
+class WrongStructure(ProviderError):
+    """Attribute `said` is the answer that doesn't satisfy the schema."""
+
+    code, title, status, retryable = "wrong-structure", "The answer has the wrong structure", 502, True
+
+    def __init__(self, message: str, *, provider: str, said: str = "", hint: str | None = None) -> None:
+        super().__init__(message, provider=provider, hint=hint)
+        self.said = said
+
+
+class BrokenStream(ProviderError):
+    """Attribute `said` is what had been said; `reason` the code of what broke it."""
+
+    code, title, status, retryable = "broken-stream", "The answer broke off", 502, True
+
+    def __init__(self, message: str, *, provider: str, said: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(message, provider=provider, hint=hint)
+        self.said = said
+        self.reason = reason
+
+
+class NoAnswer(ProviderError):
+    """Attribute `outcomes` is what came of each attempt: deployment and error code, in order."""
+
+    code, title, status = "no-answer", "No model answered", 502
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        outcomes: Iterable[tuple[str, str]] = (),
+        hint: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message, provider=provider, hint=hint, retryable=retryable)
+        self.outcomes = tuple(outcomes)
+
+
 class WarehouseError(SophiaError):
     code, title, status, exit_code = "warehouse", "The warehouse failed", 500, 6
 
@@ -331,6 +408,55 @@ class JobFailed(SophiaError):
 
 class ProofError(SophiaError):
     code, title, status, exit_code = "proof", "The evidence failed", 500, 11
+
+
+class RequestRefused(SophiaError):
+    code, title, status, exit_code = "request-refused", "The request can't be taken", 400, 2
+
+
+class PathUnknown(RequestRefused):
+    code, title, status = "path-unknown", "Nothing is served here", 404
+
+
+class MethodRefused(RequestRefused):
+    code, title, status = "method-refused", "Not by this method", 405
+
+
+class InvalidRequest(RequestRefused):
+    """Attribute `errors` holds pairs of where a mistake is (`query.limit`) and what it is."""
+
+    code, title, status = "invalid-request", "Not of the documented form", 422
+
+    def __init__(self, message: str, *, errors: Iterable[tuple[str, str]] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = tuple(errors)
+
+    def problem(self) -> dict[str, Any]:
+        return super().problem() | {"errors": [{"where": where, "what": what} for where, what in self.errors]}
+
+
+class RequestTooLarge(RequestRefused):
+    code, title, status = "request-too-large", "The body is too large", 413
+
+
+class ForeignHost(RequestRefused):
+    code, title, status = "foreign-host", "Not this server's name", 400
+
+
+class ForeignOrigin(RequestRefused):
+    code, title, status, exit_code = "foreign-origin", "Asked by another site", 403, 4
+
+
+class RequestTimeout(SophiaError):
+    code, title, status, retryable = "request-timeout", "Not answered in time", 504, True
+
+
+class ShuttingDown(SophiaError):
+    code, title, status, exit_code, retryable = "shutting-down", "The server is shutting down", 503, 9, True
+
+
+class InternalError(SophiaError):
+    code, title, status = "internal", "A mistake of the kit's own", 500
 
 
 class Interrupted(SophiaError):
