@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib import resources
 
 import pytest
 
@@ -113,8 +115,9 @@ def test_a_silence_is_in_force_from_its_beginning_until_before_its_end(open_stat
 def test_a_state_from_before_alerts_gains_them_and_keeps_the_rest(open_state: OpenState) -> None:
     state = open_state()
     state.save_cursor("s", "r", "one", "1", saved_at=NOON)
-    for table in ("alert_series", "alert_events", "alert_silences"):
-        state._engine.execute(f"DROP TABLE {table}")
+    for file in sorted((resources.files("sophia_kit.state") / "migrations").iterdir(), key=lambda file: file.name)[1:]:
+        for table in re.findall(r"CREATE TABLE (\w+)", file.read_text(encoding="utf-8")):
+            state._engine.execute(f"DROP TABLE {table}")
     state._engine.execute("DELETE FROM schema_version WHERE version >= 2")
     upgraded = open_state()
     assert upgraded.alerts.series() == []

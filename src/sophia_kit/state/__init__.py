@@ -1,10 +1,13 @@
-"""What the kit itself remembers between runs: load attempts and cursors, runs, seen checkpoints, alerts."""
+"""What the kit itself remembers between runs: load attempts and cursors, runs, seen checkpoints, alerts, access."""
 
+from sophia_kit.state.access_records import AccessSession, AccessToken, TokenStatus
 from sophia_kit.state.alert_records import AlertEvent, AlertEventKind, AlertKind, AlertSeries, AlertSilence
 from sophia_kit.state.records import AttemptStatus, LoadAttempt, Run, RunOutcome, SeenCheckpoint
 from sophia_kit.state.store import State
 
 __all__ = [
+    "AccessSession",
+    "AccessToken",
     "AlertEvent",
     "AlertEventKind",
     "AlertKind",
@@ -16,4 +19,5 @@ __all__ = [
     "RunOutcome",
     "SeenCheckpoint",
     "State",
+    "TokenStatus",
 ]

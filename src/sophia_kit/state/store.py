@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from sophia_kit.core.errors import ConfigError
+from sophia_kit.state.access import AccessStore
 from sophia_kit.state.alerts import AlertStore
 from sophia_kit.state.engine import Engine, Row, open_engine
 from sophia_kit.state.records import AttemptStatus, LoadAttempt, Run, RunOutcome, SeenCheckpoint
@@ -26,12 +27,13 @@ _RUN = "run_id, job, origin, parameters, host, pid, started_at, ended_at, outcom
 
 
 class State:
-    """Load attempts, cursors, runs, seen checkpoints and alerts, in SQLite or PostgreSQL."""
+    """Load attempts, cursors, runs, seen checkpoints, alerts and access, in SQLite or PostgreSQL."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._host = socket.gethostname()
         self.alerts = AlertStore(engine)
+        self.access = AccessStore(engine)
         _migrate(engine)
 
     @classmethod
