@@ -20,6 +20,7 @@ __all__ = [
     "NotionSettings",
     "PrivacySettings",
     "SalesforceSettings",
+    "ServerSettings",
     "SlackSettings",
     "SnowflakeSettings",
     "WarehouseSettings",
@@ -266,3 +267,30 @@ class JobSettings(_Section):
 
     notebook: str
     time_limit_s: Annotated[float, Field(gt=0)] = 900.0
+
+
+class ServerSettings(_Section):
+    """What `sophia serve` answers to, and within which limits.
+
+    Attributes:
+        host: the address it listens on. One that other machines reach needs `authentication`.
+        names: further names it is asked by, in the `Host` header: those of a proxy before it.
+        authentication: `off`, for this machine alone, or `tokens`.
+        requests_per_minute: of one caller.
+        max_request_bytes: of a request's body.
+        request_timeout_s: until an answer begins.
+        shutdown_patience_s: how long requests that are running when the server is told to end may take.
+        health_cache_s: how long what a part answered stands for its state.
+        error_rate_target: the share of requests that may fail.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8765
+    names: tuple[str, ...] = ()
+    authentication: Literal["off", "tokens"] = "off"
+    requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    max_request_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    shutdown_patience_s: Annotated[float, Field(gt=0)] = 20.0
+    health_cache_s: Annotated[float, Field(ge=0)] = 30.0
+    error_rate_target: Annotated[float, Field(gt=0, lt=1)] = 0.01

@@ -36,6 +36,7 @@ from sophia_kit.core.sections import (
     NotionSettings,
     PrivacySettings,
     SalesforceSettings,
+    ServerSettings,
     SlackSettings,
     SnowflakeSettings,
     WarehouseSettings,
@@ -53,6 +54,7 @@ __all__ = [
     "NotionSettings",
     "PrivacySettings",
     "SalesforceSettings",
+    "ServerSettings",
     "Settings",
     "SlackSettings",
     "SnowflakeSettings",
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
     n8n: N8nSettings = N8nSettings()
     snowflake: SnowflakeSettings = SnowflakeSettings()
     landing: LandingSettings = LandingSettings()
+    server: ServerSettings = ServerSettings()
     llm: LlmSettings = LlmSettings()
     jobs: dict[str, JobSettings] = {}
 
@@ -206,6 +209,8 @@ class Settings(BaseSettings):
             shared["SOPHIA_METRICS_DIR"] = str(self.metrics_folder)
         if self.checks_dir is not None:
             shared["SOPHIA_CHECKS_DIR"] = str(self.checks_folder)
+        if self.server.authentication != "off":
+            shared["SOPHIA_SERVER__AUTHENTICATION"] = self.server.authentication
         if self.frozen_at is not None:
             shared["SOPHIA_FROZEN_AT"] = self.frozen_at.isoformat()
         return shared

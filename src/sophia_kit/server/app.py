@@ -1,108 +1,76 @@
-"""The ASGI application. It serves what is published and writes nothing."""
+"""The ASGI application, assembled from its parts. It serves what is published and writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
-import marimo
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
-from starlette.applications import Starlette
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Mount
-from starlette.types import ASGIApp
+from starlette.middleware import Middleware
 
-from sophia_kit.core.errors import ConfigError
-from sophia_kit.core.settings import Settings
+from sophia_kit.core.settings import ServerSettings
+from sophia_kit.server.headers import SecurityHeaders
 from sophia_kit.server.index import index_page
-from sophia_kit.server.origin import SameOriginOnly
+from sophia_kit.server.limits import BodyLimit, TimeLimit
+from sophia_kit.server.origin import LOOPBACK_NAMES, KnownHosts, SameOriginOnly
+from sophia_kit.server.problems import LastResort, handle_errors
+from sophia_kit.server.published import APPS, App, PublishedApps
+from sophia_kit.server.services import Services
 
-__all__ = ["APPS", "App", "create_app"]
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """A published notebook.
-
-    Attributes:
-        path: where it is served.
-        notebook: its file, relative to the project's root.
-        answers: what a reader finds there, in one sentence.
-    """
-
-    path: str
-    notebook: str
-    title: str
-    answers: str
+__all__ = ["create_app"]
 
 
-APPS: Final = (
-    App(
-        path="/daily-bi",
-        notebook="notebooks/daily_bi.py",
-        title="Daily brief",
-        answers="How did the business do, what moved, what isn't known: revenue, customers, pipeline, payments.",
-    ),
-)
-
-# Nobody signs in yet, so only this machine may ask, and no page of another site in its browser.
-_LOCAL_NAMES: Final = ["127.0.0.1", "localhost", "[::1]"]
-
-
-def create_app(settings: Settings, apps: tuple[App, ...] = APPS) -> FastAPI:
+def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     """The index at `/`, `/healthz`, and each app at its path.
 
     The notebooks run in this process and read the settings from its environment, so a process serves one
-    workspace; `serve` puts the settings there.
+    workspace; `serve` puts the settings there. Whoever opened the services closes them.
 
     Raises:
         ConfigError: a notebook isn't there.
     """
-    builder = marimo.create_asgi_app(quiet=True, include_code=False)
-    for app in apps:
-        file = settings.root / app.notebook
-        if not file.is_file():
-            raise ConfigError(
-                f"The notebook of {app.title} isn't there: {file}.",
-                hint="Run inside a clone of the project, which carries its notebooks.",
-            )
-        builder = builder.with_app(path=app.path, root=str(file))
-    published = builder.build()
+    settings = services.settings
+    published = PublishedApps(settings.root, apps)
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as parts:
+            await parts.enter_async_context(published.running())
+            yield
+
     server = FastAPI(
         title="Sophia Kit",
         docs_url=None,
         redoc_url=None,
-        openapi_url=None,
-        lifespan=lambda _: _ending_sessions(published),
+        middleware=_middleware(settings.server, [app.path for app in apps]),
+        lifespan=running,
     )
-    server.add_middleware(SameOriginOnly)
-    server.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOCAL_NAMES)
+    server.state.services = services
+    handle_errors(server)
     links = [(app.path, app.title, app.answers) for app in apps]
 
-    @server.get("/", response_class=HTMLResponse)
+    @server.get("/", response_class=HTMLResponse, include_in_schema=False)
     def index() -> str:
         return index_page(settings.company.name, links, demo=settings.demo)
 
     @server.get("/healthz")
     def alive() -> dict[str, str]:
-        """That this process answers, and nothing about the parts behind it: `sophia doctor` asks those."""
+        """That this process answers, and nothing about the parts behind it: `/readyz` asks those."""
         return {"status": "alive"}
 
-    server.mount("/", published)
+    # REST, MCP and sign-in come here, before the apps.
+    server.router.routes.extend(published.routes())
     return server
 
 
-@asynccontextmanager
-async def _ending_sessions(published: ASGIApp) -> AsyncIterator[None]:
-    """End the readers' sessions with the server.
-
-    A mounted application's own lifespan never runs, and a session left open keeps the process from ending.
-    """
-    yield
-    assert isinstance(published, Starlette)
-    for route in published.routes:
-        if isinstance(route, Mount):
-            await route.app.state.session_manager.shutdown()  # type: ignore[attr-defined]
+def _middleware(settings: ServerSettings, apps: Sequence[str]) -> list[Middleware]:
+    """What every request passes, outermost first."""
+    return [
+        Middleware(SecurityHeaders, apps=apps),
+        Middleware(LastResort),
+        Middleware(KnownHosts, names=[*LOOPBACK_NAMES, settings.host, *settings.names]),
+        Middleware(SameOriginOnly),
+        Middleware(BodyLimit, limit=settings.max_request_bytes),
+        Middleware(TimeLimit, seconds=settings.request_timeout_s),
+    ]

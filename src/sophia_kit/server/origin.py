@@ -1,15 +1,39 @@
-"""Refuses what another site's page asks through a reader's browser."""
+"""Refuses what is asked by another name than the server's, or by another site's page through a reader's browser."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocketClose
 
-__all__ = ["SameOriginOnly"]
+from sophia_kit.core.errors import ForeignHost, ForeignOrigin
+from sophia_kit.server.problems import refuse
+
+__all__ = ["LOOPBACK_NAMES", "KnownHosts", "SameOriginOnly"]
+
+LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+
+
+class KnownHosts:
+    """Pure ASGI middleware: the `Host` header is one of `names`, whatever the port. Another site's name that was made
+    to resolve to this machine (DNS rebinding) gets no answer."""
+
+    def __init__(self, app: ASGIApp, *, names: Iterable[str]) -> None:
+        self._app = app
+        self._names = frozenset(name.lower() for name in names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and _name(Headers(scope=scope).get("host", "")) not in self._names:
+            error = ForeignHost(
+                "This server doesn't go by the name in the Host header.",
+                hint="Ask by the name it was started with; SOPHIA_SERVER__NAMES holds further ones.",
+            )
+            await refuse(error, scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class SameOriginOnly:
@@ -23,14 +47,17 @@ class SameOriginOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and _foreign(Headers(scope=scope)):
-            refuse = (
-                WebSocketClose(code=1008, reason="another origin")
-                if scope["type"] == "websocket"
-                else PlainTextResponse("Another origin.", status_code=403)
+            error = ForeignOrigin(
+                "A page of another site asked for this.", hint="Open this server's own page, or ask from a program."
             )
-            await refuse(scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def _name(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return (name if colon and (port.isdigit() or not port) else host).lower()
 
 
 def _foreign(headers: Headers) -> bool:

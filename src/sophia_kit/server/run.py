@@ -54,20 +54,22 @@ def serve(settings: Settings, *, host: str, port: int, ready: Callable[[str], No
         import uvicorn
 
         from sophia_kit.server.app import create_app
+        from sophia_kit.server.services import Services
 
         # The notebooks of this process read their settings from its environment.
         os.environ.update(settings.environment())
-        app = create_app(settings)
         for name in _HEAVY:
             import_module(name)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_PATIENCE_S, lifespan="on")
-        shown = f"[{address}]" if ":" in address else address
-        ready(f"http://{shown}:{listener.getsockname()[1]}")
-        try:
-            uvicorn.Server(config).run(sockets=[listener])
-        except (KeyboardInterrupt, Interrupted):
-            # Uvicorn closes what is open, then raises again the signal that ended it.
-            return
+        with Services.open(settings) as services:
+            app = create_app(services)
+            config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_PATIENCE_S, lifespan="on")
+            shown = f"[{address}]" if ":" in address else address
+            ready(f"http://{shown}:{listener.getsockname()[1]}")
+            try:
+                uvicorn.Server(config).run(sockets=[listener])
+            except (KeyboardInterrupt, Interrupted):
+                # Uvicorn closes what is open, then raises again the signal that ended it.
+                return
 
 
 def _listen(address: str, port: int) -> socket.socket:
