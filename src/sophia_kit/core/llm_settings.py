@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from sophia_kit.core.llm_policy_settings import BudgetSettings, LimitSettings, ModelSettings
+
 __all__ = ["DeploymentSettings", "LlmSettings"]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
@@ -80,6 +82,11 @@ class LlmSettings(BaseModel):
         continuation: who may go on with an answer whose stream broke.
         cache: which answers are kept: of no request, of those that leave nothing to chance (temperature 0), of all.
         log_content: whether prompts and answers are logged, redacted.
+        allow: the models that may be asked, by the names they are asked for; any that is deployed when empty.
+        preset: how the policy weighs quality, cost, speed and health when a request doesn't say.
+        prefer: models that you like, the best liked first; it counts a little in the policy's score.
+        data_policy: where prompts may go when a request doesn't say.
+        models: by a model's name (as deployed or as asked for), what you know better than the catalogue.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,3 +111,10 @@ class LlmSettings(BaseModel):
     cache_entries: Annotated[int, Field(ge=1)] = 10_000
     redis_url: SecretStr | None = None
     log_content: bool = False
+    allow: tuple[str, ...] = ()
+    preset: Literal["economy", "balanced", "quality", "fast"] = "balanced"
+    prefer: tuple[str, ...] = ()
+    data_policy: Literal["any", "no-training", "local"] = "any"
+    models: dict[str, ModelSettings] = {}
+    budget: BudgetSettings = BudgetSettings()
+    limits: LimitSettings = LimitSettings()
