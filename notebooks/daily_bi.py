@@ -30,6 +30,13 @@ def _(mo, reports):
 
 
 @app.cell
+def _(surface):
+    # Who reads the published app; a script, an editor and a program ask for their owner.
+    principal = surface.attempt(surface.principal)
+    return (principal,)
+
+
+@app.cell
 def _(mo, reports, surface, sys):
     # Arguments first, then the query string; what neither names keeps its default.
     def _sources():
@@ -44,11 +51,11 @@ def _(mo, reports, surface, sys):
 
 
 @app.cell
-def _(asked, mo, reports, surface):
+def _(asked, mo, principal, reports, surface):
     # Only where somebody can turn them.
     controls = None
     if mo.running_in_notebook():
-        _choices = surface.attempt(lambda: reports.brief_choices(asked))
+        _choices = surface.attempt(lambda: reports.brief_choices(asked, principal=principal))
         controls = mo.ui.dictionary(
             {
                 "day": mo.ui.date(value=asked.day or _choices.day, stop=_choices.day, label="Day"),
@@ -70,8 +77,8 @@ def _(asked, controls, reports):
 
 
 @app.cell
-def _(params, sk, surface):
-    brief = surface.attempt(lambda: sk.daily_brief(day=params.day, segment=params.segment))
+def _(params, principal, sk, surface):
+    brief = surface.attempt(lambda: sk.daily_brief(day=params.day, segment=params.segment, principal=principal))
     return (brief,)
 
 
@@ -123,6 +130,11 @@ def _(mo, reports, shown):
             mo.Html(reports.tiles_markup(shown, shown.kpis)),
             mo.md("## Payments on the day"),
             mo.Html(reports.tiles_markup(shown, shown.day_kpis)),
+            *(
+                [mo.callout(mo.Html(reports.refusals_markup(shown)), kind="warn")]
+                if reports.refusals_markup(shown)
+                else []
+            ),
         ]
     )
     return

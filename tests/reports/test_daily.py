@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -9,8 +10,19 @@ from typing import Any
 import pytest
 
 from sophia_kit.core.clock import FrozenClock
+from sophia_kit.core.errors import AccessRefused, InputError
 from sophia_kit.core.settings import CompanySettings, Settings, load_settings
-from sophia_kit.reports import daily_brief, render
+from sophia_kit.metrics import MetricValue, Principal, metric
+from sophia_kit.reports import (
+    BriefParameters,
+    DailyBrief,
+    brief_choices,
+    daily_brief,
+    publish,
+    reader_of,
+    render,
+    told_reader,
+)
 from sophia_kit.warehouse import SnapshotStore, Warehouse
 from sophia_kit.warehouse.checks import read_results
 
@@ -97,3 +109,64 @@ def test_an_unfinished_month_is_left_out(settings: Settings, warehouse: Warehous
     brief = daily_brief(settings, day=date(2025, 12, 15), warehouse=warehouse)
     assert {kpi.value.period.label for kpi in brief.kpis if kpi.value.period.grain == "month"} == {"Nov 2025"}
     assert {kpi.value.period.label for kpi in brief.day_kpis} == {"15 Dec 2025"}
+
+
+def test_a_reader_s_brief_holds_what_the_metric_layer_answers_that_reader(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    ann = Principal("ann", (("segment", ("Enterprise",)),))
+    brief = daily_brief(settings, day=DAY, warehouse=warehouse, principal=ann)
+    asked = [
+        (value, metric(value.metric, **_question(value), settings=settings, principal=ann)) for value in _own(brief)
+    ]
+    assert len(asked) > 20
+    for shown, answer in asked:
+        assert shown.value in {value.value for value in answer.values if value.members == shown.members}, shown.metric
+    assert _own(brief)[0].value != metric("arr", day=DAY, settings=settings).value.value
+    refused = {finding.subject: finding.text for finding in brief.findings if finding.kind == "refused"}
+    assert "headcount can't be told apart by it" in refused["Headcount (FTE)"]
+    assert brief.kpi("headcount") is None
+    assert refused.keys() >= {"data quality", "Revenue per employee"}
+    assert not {"quarantine", "failed check", "failed load"} & {finding.kind for finding in brief.findings}
+    page = render(brief)
+    assert "Only what you may see: segment Enterprise" in page
+    assert "Mid-Market" not in page
+    with pytest.raises(InputError, match="what one reader may see"):
+        publish(brief, settings)
+
+
+def _own(brief: DailyBrief) -> list[MetricValue]:
+    return [*brief.latest_values, *(value for kpi in brief.kpis for value in kpi.trend[-3:])]
+
+
+def _question(value: MetricValue) -> dict[str, Any]:
+    return {"day": value.period.end_inclusive, "grain": value.period.grain, "by": [name for name, _ in value.members]}
+
+
+def test_a_reader_chooses_among_the_segments_it_may_see(settings: Settings) -> None:
+    two = Principal("max", (("segment", ("Mid-Market", "Small Business")),))
+    assert brief_choices(BriefParameters(), settings, two).segments == ("Mid-Market", "Small Business")
+    assert brief_choices(BriefParameters(), settings, Principal("own", (("owner", ("x",)),))).segments == ()
+    with pytest.raises(AccessRefused, match="max may not see segment 'Enterprise'"):
+        brief_choices(BriefParameters(segment="Enterprise"), settings, two)
+    with pytest.raises(AccessRefused, match="max may not see segment 'Enterprise'"):
+        daily_brief(settings, day=DAY, segment="Enterprise", principal=two)
+
+
+def test_a_reader_who_may_see_nothing_gets_no_brief(settings: Settings) -> None:
+    with pytest.raises(AccessRefused, match="may see no segment at all"):
+        daily_brief(settings, day=DAY, principal=Principal("nobody", (("segment", ()),)))
+
+
+@pytest.mark.parametrize("attributes", [(), (("segment", ("Enterprise", "Mid-Market")), ("owner", ("Ann Öz",)))])
+def test_a_reader_told_of_is_the_reader_read(attributes: Any) -> None:
+    who = Principal("ann", attributes)
+    assert reader_of(json.loads(json.dumps(told_reader(who)))) == who
+
+
+def test_another_server_s_user_is_nobody_and_a_broken_one_is_refused() -> None:
+    assert reader_of({"username": "user", "is_authenticated": True}) is None
+    assert reader_of(None) is None
+    broken = told_reader(Principal("ann")) | {"sophia_principal": {"name": "ann"}}
+    with pytest.raises(AccessRefused, match="can't be read"):
+        reader_of(broken)

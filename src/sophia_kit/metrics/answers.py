@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sophia_kit.metrics.cells import Cell, Cells
     from sophia_kit.metrics.value import Period
 
-__all__ = ["Answer", "Answers"]
+__all__ = ["Answer", "Answers", "shared_answers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +73,11 @@ class Answers:
     def __len__(self) -> int:
         with self._guard:
             return len(self._kept)
+
+
+_shared = Answers()
+
+
+def shared_answers() -> Answers:
+    """Those of this process: what one question found, the next one on the same snapshot needn't look for."""
+    return _shared

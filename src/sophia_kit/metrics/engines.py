@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sophia_kit.core.settings import Settings, SnowflakeSettings
-    from sophia_kit.warehouse import Engine, Snapshot
+    from sophia_kit.warehouse import Engine, Snapshot, Warehouse
 
-__all__ = ["current_engine", "engine_at"]
+__all__ = ["current_engine", "current_snapshot", "engine_at"]
 
 _KEPT_OPEN = 2
 _open: OrderedDict[Path | SnowflakeSettings, Engine] = OrderedDict()
@@ -34,6 +34,22 @@ def current_engine(settings: Settings) -> Engine:
     engine = engine_at(settings, None)
     assert engine is not None
     return engine
+
+
+def current_snapshot(settings: Settings) -> Warehouse:
+    """The current snapshot on DuckDB, whichever engine metrics are asked on; kept open for those who ask again.
+
+    Raises:
+        NoSnapshot: nothing was loaded yet.
+        SnapshotDamaged: it can't be opened.
+    """
+    from sophia_kit.warehouse import Warehouse
+
+    snapshot = _snapshot(settings, None)
+    assert snapshot is not None
+    found = _kept(snapshot.path, lambda: _duckdb(snapshot, settings))
+    assert isinstance(found, Warehouse)
+    return found
 
 
 def engine_at(settings: Settings, known_at: datetime | None) -> Engine | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from sophia_kit.core.clock import company_day
 from sophia_kit.core.errors import NoSnapshot, Unconfigured
-from sophia_kit.metrics.answers import Answers
+from sophia_kit.metrics.answers import shared_answers
 from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.engines import current_engine, engine_at
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from sophia_kit.warehouse import Engine
 
 __all__ = ["current_engine", "explain", "metric"]
-
-_answers = Answers()
 
 
 def metric(
@@ -92,7 +90,7 @@ def metric(
             assert known_at is not None
             over = day_is_over(query.day, clock.now(), settings.company.time_zone)
             return unanswered(catalogue, query, calendar, settings, known_at, day_over=over)
-    return evaluate(warehouse, catalogue, query, clock, calendar, _answers)
+    return evaluate(warehouse, catalogue, query, clock, calendar, shared_answers())
 
 
 def explain(

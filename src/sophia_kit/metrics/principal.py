@@ -41,6 +41,14 @@ class Principal:
                 hint='Say e.g. (("segment", ("Enterprise",)),).',
             )
 
+    def permits(self, dimension: str) -> tuple[str, ...] | None:
+        """The members of a dimension that may be seen; None when it isn't restricted."""
+        found: tuple[str, ...] | None = None
+        for name, members in self.attributes:
+            if name == dimension:
+                found = members if found is None else tuple(member for member in found if member in members)
+        return found
+
 
 def permitted(principal: Principal | None, definition: Definition, filters: Filters) -> Filters:
     """The filters of a query together with its principal's: what may be read.
@@ -53,9 +61,8 @@ def permitted(principal: Principal | None, definition: Definition, filters: Filt
         return filters
     asked = dict(filters)
     own: dict[str, tuple[str, ...]] = {}
-    for dimension, members in principal.attributes:
-        if dimension in own:
-            members = tuple(member for member in members if member in own[dimension])
+    for dimension in dict.fromkeys(name for name, _ in principal.attributes):
+        members = principal.permits(dimension)
         if not members:
             raise AccessRefused(
                 f"{principal.name} may see no {dimension} at all.",

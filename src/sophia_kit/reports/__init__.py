@@ -13,6 +13,7 @@ from sophia_kit.reports.parameters import (
     resolve_parameters,
 )
 from sophia_kit.reports.prose import Part, fill, plain_text
+from sophia_kit.reports.reader import reader_of, told_reader
 from sophia_kit.reports.script import Surface, print_summary, script_errors, started_as_script
 from sophia_kit.reports.views import (
     change_texts,
@@ -23,6 +24,7 @@ from sophia_kit.reports.views import (
     mover_rows,
     narrative_markup,
     reason_rows,
+    refusals_markup,
     source_rows,
     tiles_markup,
     why_heading,
@@ -135,9 +137,11 @@ __all__ = [
     "print_summary",
     "publish",
     "quarantine_rows",
+    "reader_of",
     "reading_of",
     "reading_rows",
     "reason_rows",
+    "refusals_markup",
     "refused_rows",
     "render",
     "resolve_parameters",
@@ -150,6 +154,7 @@ __all__ = [
     "started_as_script",
     "stored_rows",
     "tiles_markup",
+    "told_reader",
     "trend_charts",
     "vendor_setups",
     "waterfall_chart",

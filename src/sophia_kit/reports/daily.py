@@ -5,32 +5,34 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from sophia_kit.core.clock import Clock, SystemClock, company_day
-from sophia_kit.core.errors import InputError, UnknownName
+from sophia_kit.core.errors import AccessRefused, InputError, UnknownName
 from sophia_kit.core.settings import Settings, load_settings
+from sophia_kit.metrics.answers import shared_answers
 from sophia_kit.metrics.calendar import Calendar
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.change.asked import Asked
 from sophia_kit.metrics.change.entry import explain_value
 from sophia_kit.metrics.definition import Definition, DerivedDefinition, RatioDefinition, RowsDefinition
+from sophia_kit.metrics.engines import current_snapshot
 from sophia_kit.metrics.evaluation import evaluate
+from sophia_kit.metrics.principal import Filters, Principal
 from sophia_kit.metrics.query import MetricQuery
 from sophia_kit.metrics.value import ComparisonKind, Grain, MetricValue
-from sophia_kit.reports.compose import Grouped, MetricText, compose
-from sophia_kit.reports.model import DailyBrief, Finding, Header, Kpi
+from sophia_kit.reports.compose import Grouped, MetricText, Quality, compose
+from sophia_kit.reports.model import DailyBrief, Finding, FreshnessGate, Header, Kpi
 from sophia_kit.reports.parameters import BriefParameters
-from sophia_kit.reports.quality import find_quality, freshness_gate
+from sophia_kit.reports.quality import find_quality, freshness_gate, late_tables
 from sophia_kit.reports.why import Explained, movers_of
-from sophia_kit.warehouse import SnapshotStore, Warehouse
 
 if TYPE_CHECKING:
     from sophia_kit.metrics.change import ChangeExplanation
     from sophia_kit.metrics.value import MetricResult
+    from sophia_kit.warehouse import Warehouse
 
 __all__ = ["BriefChoices", "brief_choices", "daily_brief", "segments"]
 
@@ -68,6 +70,7 @@ def daily_brief(
     warehouse: Warehouse | None = None,
     catalogue: Catalogue | None = None,
     clock: Clock | None = None,
+    principal: Principal | None = None,
 ) -> DailyBrief:
     """The brief of a company day: key figures, trends, movers, data quality and the narrative about them.
 
@@ -75,72 +78,83 @@ def daily_brief(
     split by segment is; the others stay whole and say so. `settings` default to the project's, `warehouse` to its
     current snapshot.
 
+    `principal` is who reads it: every number is asked for it, and a finding says which were refused. Default: the owner
+    of the process, who may see everything.
+
     Raises:
         NoSnapshot: nothing has been loaded.
         InputError: the day is in the future, or before the data of every metric begins.
         UnknownName: no such segment; suggests near ones.
+        AccessRefused: the reader may not see that segment, or none of the figures.
     """
     settings = settings or load_settings()
-    clock = clock or settings.clock()
-    with ExitStack() as opened:
-        if warehouse is None:
-            warehouse = opened.enter_context(_current(settings))
-        day = day or company_day(clock.now(), warehouse.time_zone)
-        if segment is not None:
-            _check_segment(segment, segments(warehouse))
-        ask = _Asking(settings, warehouse, catalogue or Catalogue.load(settings.metrics_folder), clock, day, segment)
-        return ask.brief()
+    clock, warehouse = clock or settings.clock(), warehouse or current_snapshot(settings)
+    day = day or company_day(clock.now(), warehouse.time_zone)
+    _check_segment(segment, segments(warehouse, principal), principal)
+    catalogue = catalogue or Catalogue.load(settings.metrics_folder)
+    return _Asking(settings, warehouse, catalogue, clock, day, segment, principal).brief()
 
 
 @dataclass(frozen=True, slots=True)
 class BriefChoices:
-    """What can be asked for: days up to `day`, today by the run's clock, and the segments there are."""
+    """What can be asked for: days up to `day`, today by the run's clock, and the segments that may be seen."""
 
     day: date
     segments: tuple[str, ...]
 
 
-def brief_choices(asked: BriefParameters, settings: Settings | None = None) -> BriefChoices:
-    """What a reader may choose from, given that `asked` is among it.
+def brief_choices(
+    asked: BriefParameters, settings: Settings | None = None, principal: Principal | None = None
+) -> BriefChoices:
+    """What a reader may choose from, given that `asked` is among it. `principal` is the reader.
 
     Raises:
         NoSnapshot: nothing has been loaded.
         InputError: the day asked for has not come yet.
         UnknownName: no such segment; suggests near ones.
+        AccessRefused: the reader may not see the segment asked for.
     """
     settings = settings or load_settings()
-    with _current(settings) as warehouse:
-        found = BriefChoices(company_day(settings.clock().now(), warehouse.time_zone), segments(warehouse))
+    warehouse = current_snapshot(settings)
+    found = BriefChoices(company_day(settings.clock().now(), warehouse.time_zone), segments(warehouse, principal))
     if asked.day is not None and asked.day > found.day:
         raise InputError(
             f"{asked.day} has not come yet: today is {found.day}.", hint=f"Ask for a day up to {found.day}."
         )
-    _check_segment(asked.segment, found.segments)
+    _check_segment(asked.segment, found.segments, principal)
     return found
 
 
-def _check_segment(segment: str | None, known: tuple[str, ...]) -> None:
-    if segment is not None and segment not in known:
-        raise UnknownName("segment", segment, known)
+def _check_segment(segment: str | None, known: tuple[str, ...], principal: Principal | None) -> None:
+    if segment is None or segment in known:
+        return
+    if principal is not None and principal.attributes:
+        raise AccessRefused(
+            f"{principal.name} may not see segment {segment!r}.", hint=f"Permitted: {', '.join(known) or 'none'}."
+        )
+    raise UnknownName("segment", segment, known)
 
 
-def segments(warehouse: Warehouse) -> tuple[str, ...]:
-    """The segments that accounts have, in order of name."""
-    frame = warehouse.query(_SEGMENTS).frame
-    return tuple(frame["segment"].to_list())
+def segments(warehouse: Warehouse, principal: Principal | None = None) -> tuple[str, ...]:
+    """The segments that accounts have, in order of name; those alone that the principal may see.
+
+    Who is restricted by another dimension is told of none: which segments it reaches is in rows that it may not see.
+    """
+    permitted = None if principal is None else principal.permits("segment")
+    if permitted is None and principal is not None and principal.attributes:
+        return ()
+    found = warehouse.query(_SEGMENTS).frame["segment"].to_list()
+    return tuple(segment for segment in found if permitted is None or segment in permitted)
 
 
 _SEGMENTS: Final = "SELECT DISTINCT segment FROM accounts WHERE segment IS NOT NULL ORDER BY segment"
 
 
-def _current(settings: Settings) -> Warehouse:
-    store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
-    return Warehouse.open(store.current(), settings)
-
-
 @dataclass(slots=True)
 class _Asking:
-    """One brief being asked for. Metrics without data on the day are kept in `refused` and go without."""
+    """One brief being asked for. Metrics without data on the day, and those that its reader may not see, are kept in
+    `without`.
+    """
 
     settings: Settings
     warehouse: Warehouse
@@ -148,12 +162,13 @@ class _Asking:
     clock: Clock
     day: date
     segment: str | None
-    refused: list[tuple[str, InputError]] = field(default_factory=list)
+    principal: Principal | None = None
+    without: list[tuple[str, InputError | AccessRefused]] = field(default_factory=list)
 
     def brief(self) -> DailyBrief:
         kpis = [kpi for name in KEY_FIGURES if (kpi := self._kpi(name)) is not None]
         if not kpis:
-            raise self.refused[0][1]
+            raise self.without[0][1]
         day_kpis = [kpi for name in ON_THE_DAY if (kpi := self._kpi(name, "day")) is not None]
         asked = {kpi.name for kpi in kpis}
         grouped = [self._grouped(*pair, ranked=True) for pair in MOVERS if pair[0] in asked]
@@ -163,8 +178,11 @@ class _Asking:
         values += [value for item in grouped for value in item.values[:1]]
         required = {table for value in values for table in value.provenance.tables}
         gate, limits = freshness_gate(self.warehouse, required, self.clock.now())
-        quality = find_quality(self.warehouse, gate)
-        without = tuple(Finding("unknown", label, error.message) for label, error in self.refused)
+        quality = self._quality(gate)
+        without = dict.fromkeys(
+            Finding("refused" if isinstance(error, AccessRefused) else "unknown", label, error.message)
+            for label, error in self.without
+        )
         changes = [self._change(kpi, kind, kpis) for kpi, kind in movers_of(kpis)]
         return compose(
             self._header(),
@@ -181,6 +199,16 @@ class _Asking:
             changes=changes,
         )
 
+    def _quality(self, gate: FreshnessGate) -> Quality:
+        if not self._audience:
+            return find_quality(self.warehouse, gate)
+        told = "Records set aside, failed checks and failed loads are counted over everybody's rows."
+        return Quality((*late_tables(gate), Finding("refused", "data quality", told)), ())
+
+    @property
+    def _audience(self) -> Filters:
+        return () if self.principal is None else self.principal.attributes
+
     def _change(self, kpi: Kpi, kind: Explained, kpis: Iterable[Kpi]) -> ChangeExplanation:
         definition, compared = self.catalogue.get(kpi.name), kpi.value.comparison(kind)
         assert compared is not None
@@ -194,6 +222,7 @@ class _Asking:
             value=kpi.value,
             base_period=compared.base_period,
             filters=filters,
+            principal=self.principal,
             answered={item.name: item.trend for item in kpis},
         )
         restricted = {name for name, _ in filters}
@@ -216,8 +245,8 @@ class _Asking:
             result = self._ask(name, grain=grain, periods=PERIODS[grain], compare=compare)
         except UnknownName:
             raise
-        except InputError as error:
-            self.refused.append((definition.label, error))
+        except (InputError, AccessRefused) as error:
+            self.without.append((definition.label, error))
             return None
         trend = _without_comparisons(result.values[:-1])
         return Kpi(name, result.values[-1], (*trend, result.values[-1]), whole_company=whole)
@@ -237,9 +266,18 @@ class _Asking:
         compare: tuple[ComparisonKind, ...],
     ) -> MetricResult:
         filters = self._filters(self.catalogue.get(metric))
-        query = MetricQuery(metric, self.day, grain=grain, by=by, compare=compare, filters=filters, periods=periods)
+        query = MetricQuery(
+            metric,
+            self.day,
+            grain=grain,
+            by=by,
+            compare=compare,
+            filters=filters,
+            periods=periods,
+            principal=self.principal,
+        )
         calendar = Calendar.of(self.settings.company)
-        return evaluate(self.warehouse, self.catalogue, query, self.clock, calendar)
+        return evaluate(self.warehouse, self.catalogue, query, self.clock, calendar, shared_answers())
 
     def _header(self) -> Header:
         return Header(
@@ -254,6 +292,7 @@ class _Asking:
             written_at=self.clock.now(),
             clock_frozen=self.clock.frozen,
             demo=self.warehouse.demo or self.settings.demo,
+            audience=self._audience,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from sophia_kit.metrics.change import Breakdown as ChangeBreakdown
 from sophia_kit.metrics.change import ChangeExplanation, Part
+from sophia_kit.metrics.principal import Filters
 from sophia_kit.metrics.value import MetricValue
 from sophia_kit.reports.facts import Explanation, Facts
 from sophia_kit.reports.narrative import Narrative
@@ -32,6 +33,7 @@ class Header:
 
     Attributes:
         segment: the only segment shown, or None for the whole company.
+        audience: pairs of a dimension and the members that its reader may see; empty when that is everything.
         snapshot_id: the snapshot every number was computed on.
         known_at: the moment of that snapshot (UTC).
         written_at: when the brief was written, by the run's clock (UTC); a demo's clock is frozen.
@@ -48,6 +50,16 @@ class Header:
     written_at: datetime
     clock_frozen: bool
     demo: bool
+    audience: Filters = ()
+
+    @property
+    def scope(self) -> str:
+        """Whose numbers these are: `Whole company`, `Segment Enterprise`, or what its reader may see."""
+        segment = f"Segment {self.segment}" if self.segment else ""
+        if not self.audience:
+            return segment or "Whole company"
+        seen = "; ".join(f"{dimension} {', '.join(members)}" for dimension, members in self.audience)
+        return f"{segment}{', of ' if segment else 'Only '}what you may see: {seen}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +190,15 @@ class FreshnessGate:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An open matter of data quality.
+    """An open matter of data quality, or what a reader may not see.
 
     Attributes:
         count: the name of the fact that counts it, where it can be counted.
     """
 
-    kind: Literal["quarantine", "failed load", "failed check", "unknown check", "stale", "never loaded", "unknown"]
+    kind: Literal[
+        "quarantine", "failed load", "failed check", "unknown check", "stale", "never loaded", "unknown", "refused"
+    ]
     subject: str
     text: str
     count: str | None = None

@@ -15,7 +15,7 @@ from sophia_kit.reports.model import Finding, FreshnessGate, TableState
 if TYPE_CHECKING:
     from sophia_kit.warehouse import QueryProvenance, Warehouse
 
-__all__ = ["find_quality", "freshness_gate"]
+__all__ = ["find_quality", "freshness_gate", "late_tables"]
 
 _QUARANTINE: Final = """\
 SELECT table_name, reason, count(*) AS records
@@ -101,7 +101,7 @@ def find_quality(warehouse: Warehouse, gate: FreshnessGate) -> Quality:
         Finding("failed load", table, error or f"{source} gave no reason.")
         for table, source, error in failed.frame.iter_rows()
     ]
-    late = [_late(state) for state in gate.tables if state.status != "fresh"]
+    late = late_tables(gate)
     checks, counted = _checks(warehouse)
     findings = (*failures, *late, *checks, *refused)
     explanation = _own_record(
@@ -142,6 +142,11 @@ def _checks(warehouse: Warehouse) -> tuple[list[Finding], list[Explanation]]:
 
 # What these find is no number of records.
 _OF_A_WHOLE: Final = ("freshness", "row_count_drift", "reconciliation")
+
+
+def late_tables(gate: FreshnessGate) -> list[Finding]:
+    """The tables that are late or absent."""
+    return [_late(state) for state in gate.tables if state.status != "fresh"]
 
 
 def _late(state: TableState) -> Finding:

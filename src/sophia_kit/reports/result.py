@@ -9,6 +9,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any, Final
 
+from sophia_kit.core.errors import InputError
 from sophia_kit.core.files import atomic_write, make_folder
 from sophia_kit.core.settings import Settings, load_settings
 from sophia_kit.metrics.value import MetricValue
@@ -36,8 +37,14 @@ def publish(brief: DailyBrief, settings: Settings | None = None) -> Published:
     reports.
 
     Raises:
+        InputError: it was made for a reader who may not see everything.
         StorageError: the disk refuses.
     """
+    if brief.header.audience:
+        raise InputError(
+            "This brief shows what one reader may see; the one that is kept shows the company.",
+            hint="Ask for it without a principal.",
+        )
     folder = _folder(brief, settings)
     page, result = folder / PAGE, folder / RESULT
     make_folder(folder)

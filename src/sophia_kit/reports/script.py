@@ -10,12 +10,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from sophia_kit.core.errors import Interrupted, SophiaError
+from sophia_kit.core.errors import AccessRefused, Interrupted, SophiaError
+from sophia_kit.core.settings import load_settings
 from sophia_kit.reports.model import DailyBrief, Kpi
+from sophia_kit.reports.reader import reader_of
 from sophia_kit.reports.views import change_fact, title_of
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from sophia_kit.metrics.principal import Principal
 
 __all__ = ["Surface", "print_summary", "script_errors", "started_as_script"]
 
@@ -42,6 +46,22 @@ class Surface:
         self._marimo = marimo
         # `marimo run` and `marimo edit` name the notebook as the program, too.
         self.script = started_as_script(file or "") and not marimo.running_in_notebook()
+
+    def principal(self) -> Principal | None:
+        """Who reads an app that `sophia serve` publishes, as its sign-in told; None for the owner of the process.
+
+        Raises:
+            AccessRefused: it is an app, readers have to sign in, and nobody told who this one is.
+        """
+        if not self._marimo.running_in_notebook() or self._marimo.app_meta().mode != "run":
+            return None
+        request = self._marimo.app_meta().request
+        found = None if request is None else reader_of(request.user)
+        if found is None and load_settings().server.authentication != "off":
+            raise AccessRefused(
+                "Readers of apps have to sign in, and nobody told who this one is.", hint="Open it by `sophia serve`."
+            )
+        return found
 
     def attempt(self, work: Callable[[], _Result]) -> _Result:
         """Do it. A user's mistake ends a script with one message, shows itself in an app, and is raised elsewhere."""

@@ -24,6 +24,7 @@ __all__ = [
     "mover_rows",
     "narrative_markup",
     "reason_rows",
+    "refusals_markup",
     "source_rows",
     "tiles_markup",
     "title_of",
@@ -49,9 +50,19 @@ _TILE: Final = f"border:1px solid {COLOURS['line']};border-radius:8px;padding:12
 _SMALL: Final = "font-size:13px;line-height:1.45"
 
 
+def refusals_markup(brief: DailyBrief) -> str:
+    """What its reader may not see, and why, as HTML; empty when that is nothing. Everything escaped."""
+    refused = [finding for finding in brief.findings if finding.kind == "refused"]
+    if not refused:
+        return ""
+    items = "".join(f"<li>{escape(item.subject)}: {escape(item.text)}</li>" for item in refused)
+    return f"<strong>Not shown to you.</strong><ul>{items}</ul>"
+
+
 def _tile(brief: DailyBrief, kpi: Kpi) -> str:
     value = kpi.value
-    scope = ", whole company" if kpi.whole_company else ""
+    whole = "not by segment" if brief.header.audience else "whole company"
+    scope = f", {whole}" if kpi.whole_company else ""
     told = [f"<div style='{_SMALL}'>{escape(value.period.label)}{scope}</div>"]
     told.append(f"<div style='font-size:26px;font-weight:650'>{escape(value.display)}</div>")
     if value.unknown is not None:
@@ -185,11 +196,10 @@ def heading_markup(brief: DailyBrief) -> str:
         if head.demo
         else ""
     )
-    scope = f"Segment {head.segment}" if head.segment else "Whole company"
     return (
         f"{banner}<p style='margin:18px 0 0'>{escape(head.company)}</p>"
         f"<h1 style='font-size:30px;font-weight:650;margin:0'>Daily brief, {head.day:%A} {head.day.isoformat()}</h1>"
-        f"<p>{escape(scope)}. As known at {head.known_at:%Y-%m-%d %H:%M} UTC. Amounts in {escape(head.currency)}. "
+        f"<p>{escape(head.scope)}. As known at {head.known_at:%Y-%m-%d %H:%M} UTC. Amounts in {escape(head.currency)}. "
         f"Snapshot <code>{escape(head.snapshot_id)}</code>.</p>"
     )
 
