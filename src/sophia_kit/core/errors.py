@@ -19,6 +19,7 @@ SophiaError
 │   ├── AuthFailed          credentials refused, after one refresh
 │   ├── RequestRejected     any other 4xx
 │   ├── MalformedAnswer     truncated, not JSON, or not of the promised shape (retryable)
+│   │   └── TruncatedAnswer a stream that ended without saying that it was finished
 │   ├── ModelAbsent         the provider doesn't know the model
 │   ├── PromptTooLong       more than the model takes
 │   ├── WrongStructure      a model's answer doesn't satisfy the schema that was asked for (retryable)
@@ -28,6 +29,8 @@ SophiaError
 │   ├── QueryRefused        not a single SELECT
 │   ├── QueryLimit          over the row or time limit, or cancelled
 │   ├── NoSnapshot          nothing has been loaded yet
+│   ├── NeverLoaded         a table that the answer stands on was never loaded: unknown, not empty
+│   ├── SnapshotGone        the snapshot that was asked for is no longer kept
 │   └── SnapshotDamaged     a snapshot that can't be opened
 ├── StorageError            the disk is full, read-only or failing
 ├── IngestError             a load that could not be completed
@@ -71,6 +74,7 @@ __all__ = [
     "MalformedAnswer",
     "MethodRefused",
     "ModelAbsent",
+    "NeverLoaded",
     "NoAnswer",
     "NoSnapshot",
     "PathUnknown",
@@ -90,9 +94,11 @@ __all__ = [
     "ScopeMissing",
     "ShuttingDown",
     "SnapshotDamaged",
+    "SnapshotGone",
     "SophiaError",
     "StorageError",
     "TooManyRequests",
+    "TruncatedAnswer",
     "Unauthenticated",
     "Unconfigured",
     "UnknownName",
@@ -268,6 +274,9 @@ class ProviderError(SophiaError):
 
 
 class Unreachable(ProviderError):
+    """Attribute `sent` is false when nobody can have read the request: there was no connection."""
+
+    sent = True
     code, title, status, retryable = "unreachable", "The vendor can't be reached", 502, True
 
 
@@ -321,6 +330,10 @@ class RequestRejected(ProviderError):
 
 class MalformedAnswer(ProviderError):
     code, title, status, retryable = "malformed-answer", "The vendor's answer can't be read", 502, True
+
+
+class TruncatedAnswer(MalformedAnswer):
+    code, title = "truncated-answer", "The answer ended without a finish"
 
 
 class ModelAbsent(RequestRejected):
@@ -384,6 +397,23 @@ class QueryLimit(WarehouseError):
 
 class NoSnapshot(WarehouseError):
     code, title, status = "no-snapshot", "Nothing has been loaded yet", 503
+
+
+class NeverLoaded(WarehouseError):
+    """Attribute `tables` has the raw tables that were never loaded. The request is fine; its answer is unknown."""
+
+    code, title, status = "never-loaded", "Unknown: never loaded", 409
+
+    def __init__(self, message: str, *, tables: Iterable[str], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.tables = tuple(tables)
+
+    def problem(self) -> dict[str, Any]:
+        return super().problem() | {"tables": list(self.tables)}
+
+
+class SnapshotGone(WarehouseError):
+    code, title, status = "snapshot-gone", "The snapshot is no longer kept", 410
 
 
 class SnapshotDamaged(WarehouseError):

@@ -76,6 +76,7 @@ class LlmSettings(BaseModel):
         fallbacks: by model, the models that are tried after it, in order.
         attempts: requests sent for one model at most, before the next model is tried.
         deadline_s: seconds for a whole call, with all attempts, waits and fallbacks.
+        answer_s: seconds for one request whose answer isn't streamed.
         first_token_s: seconds until a stream has to have begun.
         stall_s: seconds that a stream may be silent once it has begun.
         breaker_failures: failures in a row after which a deployment is left alone; breaker_open_s: for how long.
@@ -100,6 +101,7 @@ class LlmSettings(BaseModel):
     backoff_max_s: Annotated[float, Field(ge=0)] = 8.0
     connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
     deadline_s: Annotated[float, Field(gt=0)] = 120.0
+    answer_s: Annotated[float, Field(gt=0)] = 60.0
     first_token_s: Annotated[float, Field(gt=0)] = 30.0
     stall_s: Annotated[float, Field(gt=0)] = 20.0
     connections: Annotated[int, Field(ge=1)] = 1000

@@ -114,6 +114,8 @@ class ChatRequest:
         max_cost_usd: most that this one request may cost, in US dollars.
         cache: whether an earlier answer to the same request will do; None follows the setting.
         continuation: see `Continuation`; None follows the setting.
+        repeatable: whether sending it twice does no harm. If not, it is sent again only after it was refused (429) or
+            found no connection: for models behind tools of the provider's own that change something.
     """
 
     messages: tuple[Message, ...] = field(repr=False)
@@ -142,6 +144,7 @@ class ChatRequest:
     max_cost_usd: Decimal | None = None
     cache: bool | None = None
     continuation: Continuation | None = None
+    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
