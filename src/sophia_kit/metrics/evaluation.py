@@ -14,6 +14,7 @@ from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.cells import RATES_TABLE, Cell, Members, Reader
 from sophia_kit.metrics.comparison import COMPARISONS, Base, base_of, compare, mean_cell
 from sophia_kit.metrics.format import UNKNOWN, display_value
+from sophia_kit.metrics.freshness import freshness_over
 from sophia_kit.metrics.number import decimal_of
 from sophia_kit.metrics.principal import permitted
 from sophia_kit.metrics.quality import marks
@@ -272,17 +273,10 @@ def _periods(calendar: Calendar, grain: Grain, query: MetricQuery, *, day_over: 
 
 
 def _freshness(reader: Reader, clock: Clock) -> Freshness:
-    """Of all tables read, the oldest. Rates count only once they were loaded: without need, none are missing."""
+    """Of all tables read. Rates count only once they were loaded: without need, none are missing."""
     states = [reader.freshness[name] for name in reader.tables(reader.views) if name in reader.freshness]
     states = [state for state in states if state.table_name != RATES_TABLE or state.last_success_at is not None]
-    never = tuple(state.table_name for state in states if state.last_success_at is None)
-    if never or not states:
-        return Freshness("unknown", None, never)
-    moments = {state.table_name: state.last_success_at for state in states if state.last_success_at is not None}
-    now = clock.now()
-    stale = tuple(state.table_name for state in states if state.status(now) == "stale")
-    failures = tuple(f"{state.table_name}: {state.because(now)}" for state in states if state.failed_at is not None)
-    return Freshness("stale" if stale else "fresh", min(moments.values()), stale, failures)
+    return freshness_over(states, clock.now())
 
 
 def provenance_of(reader: Reader, catalogue: Catalogue, definition: Definition, warehouse: Engine) -> Provenance:

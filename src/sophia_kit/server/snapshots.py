@@ -82,6 +82,27 @@ class Snapshots:
         finally:
             self._release(snapshot.snapshot_id)
 
+    @contextmanager
+    def of(self, snapshot_id: str) -> Iterator[Engine | None]:
+        """A snapshot by its id; None when it isn't kept. Snowflake has none, and gives what it holds now.
+
+        Raises:
+            SnapshotDamaged, Unconfigured, AuthFailed, Unreachable, ShuttingDown: as `current`.
+        """
+        if self._settings.engine == "snowflake":
+            with self.current() as engine:
+                yield engine
+            return
+        snapshot = next((each for each in self._store.list() if each.snapshot_id == snapshot_id), None)
+        if snapshot is None:
+            yield None
+            return
+        held = self._lease(snapshot)
+        try:
+            yield held.engine
+        finally:
+            self._release(snapshot_id)
+
     def open_ids(self) -> tuple[str, ...]:
         """Which snapshots are open."""
         with self._guard:
