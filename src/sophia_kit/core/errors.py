@@ -25,6 +25,10 @@ SophiaError
 │   ├── WrongStructure      a model's answer doesn't satisfy the schema that was asked for (retryable)
 │   ├── BrokenStream        a model's answer broke off after its first words (retryable)
 │   └── NoAnswer            no deployment that could answer did
+├── ModelRefused            no model may be asked, so nothing was sent
+│   ├── NoModelFits         every model breaks a hard constraint: what it can, what is permitted, its price
+│   ├── BudgetExceeded      it would cost more than is left
+│   └── LimitReached        as many requests or tokens as a minute permits (retryable)
 ├── WarehouseError          the warehouse refused or failed a query
 │   ├── QueryRefused        not a single SELECT
 │   ├── QueryLimit          over the row or time limit, or cancelled
@@ -60,6 +64,7 @@ __all__ = [
     "AccessRefused",
     "AuthFailed",
     "BrokenStream",
+    "BudgetExceeded",
     "Busy",
     "ConfigError",
     "DefinitionError",
@@ -71,11 +76,14 @@ __all__ = [
     "Interrupted",
     "InvalidRequest",
     "JobFailed",
+    "LimitReached",
     "MalformedAnswer",
     "MethodRefused",
     "ModelAbsent",
+    "ModelRefused",
     "NeverLoaded",
     "NoAnswer",
+    "NoModelFits",
     "NoSnapshot",
     "PathUnknown",
     "PolicyRefused",
@@ -381,6 +389,49 @@ class NoAnswer(ProviderError):
     ) -> None:
         super().__init__(message, provider=provider, hint=hint, retryable=retryable)
         self.outcomes = tuple(outcomes)
+
+
+class ModelRefused(SophiaError):
+    code, title, status, exit_code = "model-refused", "No model may be asked", 403, 15
+
+
+class NoModelFits(ModelRefused):
+    """Attribute `reasons` holds pairs of a deployment and why it can't be asked."""
+
+    code, title, status = "no-model-fits", "No model fits the request", 422
+
+    def __init__(self, message: str, *, reasons: Iterable[tuple[str, str]] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reasons = tuple(reasons)
+
+    def problem(self) -> dict[str, Any]:
+        return super().problem() | {"reasons": [{"deployment": one, "reason": why} for one, why in self.reasons]}
+
+
+class BudgetExceeded(ModelRefused):
+    """Attribute `budget` names what is spent: `day`, `tenant`, `user` or `request`."""
+
+    code, title, status = "budget-exceeded", "Over budget", 402
+
+    def __init__(self, message: str, *, budget: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.budget = budget
+
+    def problem(self) -> dict[str, Any]:
+        return super().problem() | {"budget": self.budget}
+
+
+class LimitReached(ModelRefused):
+    """Attribute `retry_after` is in how many seconds it fits again."""
+
+    code, title, status, retryable = "limit-reached", "Too fast", 429, True
+
+    def __init__(self, message: str, *, retry_after: float, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+    def problem(self) -> dict[str, Any]:
+        return super().problem() | {"retry_after": self.retry_after}
 
 
 class WarehouseError(SophiaError):
