@@ -1,4 +1,4 @@
-"""`sophia serve`: the published apps, on this machine alone."""
+"""`sophia serve`: the published apps and the API, on this machine alone unless callers show tokens."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ __all__ = ["serve_command"]
 
 def serve_command(
     demo: Annotated[bool, typer.Option("--demo", help="Serve the fictional company's workspace.")] = False,
-    host: Annotated[str, typer.Option("--host", help="A loopback address; there is no sign-in yet.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free port.")] = 8765,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on; other than loopback only with tokens.")
+    ] = None,
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="0 takes a free port.")] = None,
 ) -> None:
-    """Publish the apps as web pages. Ctrl-C ends it."""
-    from sophia_kit.server import require_loopback, serve
+    """Publish the apps as web pages and everything else as an API. Ctrl-C ends it, once what runs is finished."""
+    from sophia_kit.server import require_safe_bind, serve
 
     out = console()
-    require_loopback(host)
     settings = open_settings(demo)
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+    require_safe_bind(settings)
     if settings.demo:
         out.print(f"DEMO DATA. {settings.company.name} is a fictional company.", style="bold magenta")
 
@@ -32,7 +36,7 @@ def serve_command(
         out.print(f"Serving {settings.company.name} on {url}  (Ctrl-C ends it)", soft_wrap=True)
 
     try:
-        serve(settings, host=host, port=port, ready=ready)
+        serve(settings, ready=ready)
     except ModuleNotFoundError as error:
         raise Unconfigured(
             f"Serving needs {error.name}, which isn't installed.",

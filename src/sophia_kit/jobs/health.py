@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from sophia_kit.connectors import CONNECTORS, connect
-from sophia_kit.core.errors import NoSnapshot, SophiaError
+from sophia_kit.core.errors import NoSnapshot, SophiaError, UnknownName
 from sophia_kit.core.settings import Settings
 from sophia_kit.proofs import ensure_signer
 from sophia_kit.state import State
 from sophia_kit.warehouse import SnapshotStore, Warehouse
 
-__all__ = ["PartHealth", "PartState", "check_parts"]
+__all__ = ["PartHealth", "PartState", "check_part", "check_parts"]
 
 PartState = Literal["unconfigured", "configured", "reachable", "failing"]
 
@@ -40,19 +40,20 @@ class PartHealth:
 
 async def check_parts(settings: Settings) -> tuple[PartHealth, ...]:
     """Every part of the kit that works in this workspace, asked side by side; never raises for a part's fault."""
-    local = {
-        "state": _state,
-        "snapshots": _snapshots,
-        "landing": _landing,
-        "evidence key": _key,
-        "snowflake": _snowflake,
-    }
-    return tuple(
-        await asyncio.gather(
-            *(asyncio.to_thread(_checked, part, ask, settings) for part, ask in local.items()),
-            *(_vendor(provider, settings) for provider in CONNECTORS),
-        )
-    )
+    return tuple(await asyncio.gather(*(check_part(part, settings) for part in (*_LOCAL, *CONNECTORS))))
+
+
+async def check_part(part: str, settings: Settings) -> PartHealth:
+    """One part, by its name in `check_parts`; never raises for its fault.
+
+    Raises:
+        UnknownName: there is no such part.
+    """
+    if part in _LOCAL:
+        return await asyncio.to_thread(_checked, part, _LOCAL[part], settings)
+    if part in CONNECTORS:
+        return await _vendor(part, settings)
+    raise UnknownName("part", part, (*_LOCAL, *CONNECTORS))
 
 
 def _checked(part: str, check: Callable[[Settings], PartHealth], settings: Settings) -> PartHealth:
@@ -135,3 +136,12 @@ async def _vendor(provider: str, settings: Settings) -> PartHealth:
     async with connect(provider, settings) as connector:
         health = await connector.health()
     return PartHealth(provider, health.state, health.detail, health.hint, health.latency_ms)
+
+
+_LOCAL: Final[Mapping[str, Callable[[Settings], PartHealth]]] = {
+    "state": _state,
+    "snapshots": _snapshots,
+    "landing": _landing,
+    "evidence key": _key,
+    "snowflake": _snowflake,
+}

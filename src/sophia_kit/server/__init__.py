@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sophia_kit.server.run import require_loopback, serve
+from sophia_kit.server.run import require_safe_bind, serve
 
 if TYPE_CHECKING:
     from sophia_kit.server.app import create_app
     from sophia_kit.server.published import APPS, App
     from sophia_kit.server.services import Services
 
-__all__ = ["APPS", "App", "Services", "create_app", "require_loopback", "serve"]
+__all__ = ["APPS", "App", "Services", "create_app", "require_safe_bind", "serve"]
 
 _HOME = {"APPS": "published", "App": "published", "Services": "services", "create_app": "app"}
 

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sophia_kit.core.errors import RequestRefused, RequestTimeout, RequestTooLarge
+from sophia_kit.core.errors import RequestRefused, RequestTimeout, RequestTooLarge, ShuttingDown
 from sophia_kit.server.problems import refuse
 
 __all__ = ["BodyLimit", "TimeLimit"]
@@ -114,6 +114,11 @@ class TimeLimit:
                 return
             await answering
         except asyncio.CancelledError:
+            # The patience with what runs at the server's end is used up.
+            if not begun.is_set():
+                given_up = True
+                ended = ShuttingDown("The server ended before the answer was found.", hint="Ask again when it is back.")
+                await refuse(ended, scope, receive, send)
             answering.cancel()
             raise
         finally:

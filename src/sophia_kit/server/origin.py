@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,19 +15,19 @@ from sophia_kit.server.problems import refuse
 
 __all__ = ["LOOPBACK_NAMES", "KnownHosts", "SameOriginOnly"]
 
-LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK_NAMES: Final = ("localhost",)
 
 
 class KnownHosts:
-    """Pure ASGI middleware: the `Host` header is one of `names`, whatever the port. Another site's name that was made
-    to resolve to this machine (DNS rebinding) gets no answer."""
+    """Pure ASGI middleware: the `Host` header is an address or one of `names`, whatever the port. Another site's name
+    that was made to resolve to this machine (DNS rebinding) gets no answer."""
 
     def __init__(self, app: ASGIApp, *, names: Iterable[str]) -> None:
         self._app = app
         self._names = frozenset(name.lower() for name in names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and _name(Headers(scope=scope).get("host", "")) not in self._names:
+        if scope["type"] in ("http", "websocket") and not self._known(_name(Headers(scope=scope).get("host", ""))):
             error = ForeignHost(
                 "This server doesn't go by the name in the Host header.",
                 hint="Ask by the name it was started with; SOPHIA_SERVER__NAMES holds further ones.",
@@ -34,6 +35,9 @@ class KnownHosts:
             await refuse(error, scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    def _known(self, name: str) -> bool:
+        return name in self._names or _is_address(name)
 
 
 class SameOriginOnly:
@@ -58,6 +62,14 @@ class SameOriginOnly:
 def _name(host: str) -> str:
     name, colon, port = host.rpartition(":")
     return (name if colon and (port.isdigit() or not port) else host).lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _foreign(headers: Headers) -> bool:

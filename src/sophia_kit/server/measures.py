@@ -1,0 +1,85 @@
+"""What the server counts of itself, as Prometheus reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from sophia_kit.server.slo import ServiceRecord
+
+__all__ = ["CONTENT_TYPE_LATEST", "PROBES", "Measures"]
+
+PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics", "/slo"})
+"""What machines ask to watch the server. They aren't what it is for: its service level leaves them out."""
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Measures:
+    """Counters in a registry of their own, and the service level.
+
+    Labels are bounded: methods of HTTP, templates of routes (never paths), statuses.
+
+    Attributes:
+        registry: what `/metrics` shows; the kit's counters of vendor calls and models are in it too.
+        level: what `/slo` shows.
+    """
+
+    def __init__(self, error_rate_target: float) -> None:
+        self.registry = CollectorRegistry()
+        self.level = ServiceRecord(error_rate_target)
+        self._requests = Counter(
+            "sophia_server_requests",
+            "Requests answered, by the template of their route; none where nothing is served.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "sophia_server_request_seconds",
+            "Seconds until a request was answered completely; of a stream, until it began.",
+            ["method", "route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.running = Gauge(
+            "sophia_server_requests_running", "Requests that are being answered.", registry=self.registry
+        )
+        self.websockets = Gauge(
+            "sophia_server_websockets_open", "WebSockets that are open: readers of apps.", registry=self.registry
+        )
+        ProcessCollector(registry=self.registry)
+        self.registry.register(_KitsOwn())
+
+    def add(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request. `status` 499: whoever asked went away."""
+        known = method if method in _METHODS else "other"
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(known, route).observe(seconds)
+        if route not in PROBES:
+            self.level.add(f"{known} {route}", failed=status >= 500, seconds=seconds)
+
+    def text(self) -> bytes:
+        """Everything, in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class _KitsOwn:
+    """The counters of the kit's other rooms, which live in the process's registry."""
+
+    def collect(self) -> Iterator[Metric]:
+        return (metric for metric in REGISTRY.collect() if metric.name.startswith("sophia_"))
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
