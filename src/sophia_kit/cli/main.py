@@ -19,6 +19,7 @@ from sophia_kit.cli import (
     doctor,
     ingest,
     lineage,
+    mcp,
     metrics,
     proofs,
     quarantine,
@@ -58,6 +59,7 @@ app.add_typer(snapshots.app, name="snapshots")
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(proofs.app, name="proofs")
 app.command("serve")(serve.serve_command)
+app.command("mcp")(mcp.mcp_command)
 app.command("doctor")(doctor.doctor_command)
 app.add_typer(sandbox.app, name="sandbox")
 
