@@ -17,7 +17,7 @@ from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import Interrupted, JobFailed, ProofError, SophiaError
 from sophia_kit.core.files import file_lock
 from sophia_kit.core.settings import Settings
-from sophia_kit.ingest import IngestReport, Progress, run_ingest
+from sophia_kit.ingest import IngestReport, Progress, ProgressEvent, run_ingest
 from sophia_kit.jobs.evidence import (
     NotebookResult,
     SnapshotSeal,
@@ -185,19 +185,24 @@ def _work(
     record.code = code_state(settings.root)
     store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
     options = [part for option, value in sorted(arguments.items()) for part in (f"--{option}", value)]
-    # The notebook's imports take seconds of one core: they happen while the load waits for its sources, but not before
-    # whoever still delivers has ended, who needs the cores and the memory.
+    # The notebook's imports take seconds of one core: they happen while the load's last source is read, and not before,
+    # since the others want the cores and the memory.
     with NotebookProcess(settings, job.notebook, options, run_dir=run_dir, run_id=run_id) as notebook:
-
-        async def complete() -> None:
-            if delivered is not None:
-                await delivered()
-            notebook.start()
-
         if load:
             stage("load")
+            reading: set[str] = set()
+
+            def follow(event: ProgressEvent) -> None:
+                if progress is not None:
+                    progress(event)
+                reading.add(event.source)
+                if event.source_done == event.source_tables:
+                    reading.discard(event.source)
+                    if len(reading) <= 1:
+                        notebook.start()
+
             record.load = run_ingest(
-                settings, state, store, settings.clock(), delivered=complete, progress=progress, run_id=run_id
+                settings, state, store, settings.clock(), delivered=delivered, progress=follow, run_id=run_id
             )
         snapshot = store.current()
         stage("notebook")

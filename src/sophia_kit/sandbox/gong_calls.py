@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import polars as pl
+from pydantic_core import to_json
 
 from sophia_kit.sandbox.company import Company
 from sophia_kit.sandbox.tables import DELIVERED
@@ -24,7 +24,10 @@ _MADE = "2021-02-01T15:00:00Z"
 _TEXT_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 Record = dict[str, Any]
-_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def _json(part: Any) -> str:
+    return to_json(part).decode()
 
 
 def gong_id(kind: str, number: int) -> str:

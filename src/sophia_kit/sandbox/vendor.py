@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from pydantic_core import to_json
 
 from sophia_kit.sandbox.company import Company
 
@@ -58,5 +59,4 @@ class Vendor(Protocol):
 
 
 def json_response(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-    return Response(status, body, {"Content-Type": "application/json;charset=UTF-8", **(headers or {})})
+    return Response(status, to_json(content), {"Content-Type": "application/json;charset=UTF-8", **(headers or {})})
