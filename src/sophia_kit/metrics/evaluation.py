@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sophia_kit.core.clock import Clock, company_day
 from sophia_kit.core.errors import InputError, UnknownName
+from sophia_kit.core.spans import told_span
 from sophia_kit.metrics.answers import Answer, Answers
 from sophia_kit.metrics.calendar import Calendar, day_is_over
 from sophia_kit.metrics.cells import RATES_TABLE, Cell, Members, Reader
@@ -76,7 +77,8 @@ def evaluate(
         )
     asked = _periods(calendar, grain, query, day_over=day_is_over(query.day, clock.now(), warehouse.time_zone))
     bases = _bases(calendar, definition, query, asked)
-    answer = _answer(reader, catalogue, definition, query, asked, bases, answers)
+    with told_span("metric", sophia__metric=definition.name):
+        answer = _answer(reader, catalogue, definition, query, asked, bases, answers)
     members: list[Members] = sorted(answer.cells.members()) or [()]
     drafts: list[tuple[Period, Members, Cell, tuple[Comparison, ...]]] = []
     for period in asked:

@@ -14,6 +14,7 @@ import duckdb
 
 from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import QueryLimit, QueryRefused, SnapshotDamaged, WarehouseError
+from sophia_kit.core.spans import told_span
 from sophia_kit.warehouse.canonical import models
 from sophia_kit.warehouse.digest import rows_digest
 from sophia_kit.warehouse.engine import Dialect, QueryProvenance, QueryResult, TableFreshness
@@ -141,9 +142,14 @@ class Warehouse:
         limit = self._row_limit if row_limit is None else row_limit
         patience = self._timeout_s if timeout_s is None else timeout_s
         ran_at, began = SystemClock().now(), time.perf_counter()
-        with self._watched(cursor, patience) as timed_out:
+        asking = told_span(
+            "warehouse query", outside=True, db__system__name="duckdb", sophia__snapshot=self.snapshot.snapshot_id
+        )
+        with asking as span, self._watched(cursor, patience) as timed_out:
             try:
                 frame = _fetch(cursor, sql, params, limit)
+                if span is not None:
+                    span.set_attribute("db.response.returned_rows", frame.height)
             except duckdb.InterruptException as error:
                 reason = f"took longer than {patience:g} s" if timed_out.is_set() else "was interrupted"
                 raise QueryLimit(f"The query {reason}.", hint="Ask for fewer rows or a shorter period.") from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import QueryLimit, WarehouseError
+from sophia_kit.core.spans import told_span
 from sophia_kit.warehouse.engine import Dialect, QueryProvenance, QueryResult, TableFreshness
 from sophia_kit.warehouse.snowflake.errors import may_pass, translated
 from sophia_kit.warehouse.snowflake.guard import require_aggregates
@@ -121,7 +122,8 @@ class SnowflakeWarehouse:
             WarehouseError: it failed while running.
         """
         require_aggregates(sql)
-        result = self._run(sql, params or {}, row_limit, timeout_s)
+        with told_span("warehouse query", outside=True, db__system__name="snowflake"):
+            result = self._run(sql, params or {}, row_limit, timeout_s)
         described = self._describe()
         provenance = QueryProvenance(
             sql=sql,
