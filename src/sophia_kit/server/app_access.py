@@ -26,7 +26,7 @@ _SESSION_HEADER: Final = b"marimo-session-id"
 _WITHHELD: Final = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"marimo-stable-session-id"})
 _FILE: Final = re.compile(r"@file/(\d+-[\w.-]+)")
 _FILES_KEPT: Final = 20_000
-# What marimo's frontend asks of a published app. Its other paths tell about the process, or are another way to a session.
+# What marimo's frontend asks of an app. Its other paths tell about the process, or lead to a session another way.
 _ASKED: Final = re.compile(
     r"/(ws|assets/.*|@file/.*|files/.*|public/.*|api/kernel/(set_ui_element_value|set_model_value|function_call)"
     r"|api/version|custom\.css|[\w.-]+\.(js|css|ico|png|svg|webmanifest|json|woff2?))?"
@@ -37,8 +37,8 @@ class AppAccess:
     """Pure ASGI middleware around a published app of marimo's.
 
     The notebook is told who reads it, in the user of its request (`reports.reader_of`). A session's id is the
-    browser's own choice, and who knows it could take the session over: inside, each caller's ids are their own. Files of
-    a session are served to the caller alone to whom a message of the app named them.
+    browser's own choice, and who knows it could take the session over: inside, each caller's ids are their own. Files
+    of a session are served to the caller alone to whom a message of the app named them.
     """
 
     def __init__(self, app: ASGIApp) -> None:
