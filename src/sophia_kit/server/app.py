@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -10,13 +11,19 @@ from fastapi.responses import HTMLResponse
 from starlette.middleware import Middleware
 
 from sophia_kit.core.settings import ServerSettings
+from sophia_kit.server.draining import LastAnswers
 from sophia_kit.server.headers import SecurityHeaders
 from sophia_kit.server.index import index_page
 from sophia_kit.server.limits import BodyLimit, TimeLimit
+from sophia_kit.server.mcp import McpServers
+from sophia_kit.server.measures import Measures
+from sophia_kit.server.observed import Observed
 from sophia_kit.server.origin import LOOPBACK_NAMES, KnownHosts, SameOriginOnly
 from sophia_kit.server.problems import LastResort, handle_errors
 from sophia_kit.server.published import APPS, App, PublishedApps
+from sophia_kit.server.readiness import Readiness
 from sophia_kit.server.services import Services
+from sophia_kit.server.status import status_routes
 
 __all__ = ["create_app"]
 
@@ -31,22 +38,35 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
         ConfigError: a notebook isn't there.
     """
     settings = services.settings
+    measures = Measures(settings.server.error_rate_target)
+    ending = asyncio.Event()
+    readiness = Readiness(services, ending)
     published = PublishedApps(settings.root, apps)
+    mcp = McpServers(services, hosts=_names(settings.server))
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as parts:
+            parts.push_async_callback(readiness.close)
             await parts.enter_async_context(published.running())
+            await parts.enter_async_context(mcp.run())
             yield
 
     server = FastAPI(
         title="Sophia Kit",
         docs_url=None,
         redoc_url=None,
-        middleware=_middleware(settings.server, [app.path for app in apps]),
+        middleware=[
+            Middleware(Observed, measures=measures),
+            Middleware(LastAnswers, ending=ending),
+            *_middleware(settings.server, [app.path for app in apps]),
+        ],
         lifespan=running,
+        # `Observed` does it for what is mounted and refused too, and exports no path or query of a request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     server.state.services = services
+    server.state.ending = ending
     handle_errors(server)
     links = [(app.path, app.title, app.answers) for app in apps]
 
@@ -54,14 +74,16 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     def index() -> str:
         return index_page(settings.company.name, links, demo=settings.demo)
 
-    @server.get("/healthz")
-    def alive() -> dict[str, str]:
-        """That this process answers, and nothing about the parts behind it: `/readyz` asks those."""
-        return {"status": "alive"}
-
-    # REST, MCP and sign-in come here, before the apps.
+    server.include_router(status_routes(measures, readiness))
+    # REST and sign-in come here, before the apps.
+    server.router.routes.extend(mcp.routes)
     server.router.routes.extend(published.routes())
     return server
+
+
+def _names(settings: ServerSettings) -> list[str]:
+    """By which this server may be asked."""
+    return [*LOOPBACK_NAMES, settings.host, *settings.names]
 
 
 def _middleware(settings: ServerSettings, apps: Sequence[str]) -> list[Middleware]:
@@ -69,7 +91,7 @@ def _middleware(settings: ServerSettings, apps: Sequence[str]) -> list[Middlewar
     return [
         Middleware(SecurityHeaders, apps=apps),
         Middleware(LastResort),
-        Middleware(KnownHosts, names=[*LOOPBACK_NAMES, settings.host, *settings.names]),
+        Middleware(KnownHosts, names=_names(settings)),
         Middleware(SameOriginOnly),
         Middleware(BodyLimit, limit=settings.max_request_bytes),
         Middleware(TimeLimit, seconds=settings.request_timeout_s),
