@@ -1,7 +1,7 @@
 """Which models may answer a request, and in which order: first what has to hold, then a score.
 
-The score is a weighted sum of five parts between 0 and 1, each a smooth function of what is known, so that no part makes
-a model better by being worse, and none jumps. The weights are the preset's; they and all other constants are in
+The score is a weighted sum of five parts between 0 and 1, each a smooth function of what is known: none makes a model
+better by being worse, and none jumps. The weights are the preset's; they and all other constants are in
 data/policy.toml, and docs/models.md says what they mean.
 """
 
