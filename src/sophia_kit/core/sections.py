@@ -277,6 +277,8 @@ class ServerSettings(_Section):
         names: further names it is asked by, in the `Host` header: those of a proxy before it.
         authentication: `off`, for this machine alone, or `tokens`.
         requests_per_minute: of one caller.
+        session_hours: how long a browser stays signed in.
+        audit_days: how long the audit log is kept.
         max_request_bytes: of a request's body.
         request_timeout_s: until an answer begins.
         shutdown_patience_s: how long requests that are running when the server is told to end may take.
@@ -289,6 +291,8 @@ class ServerSettings(_Section):
     names: tuple[str, ...] = ()
     authentication: Literal["off", "tokens"] = "off"
     requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    session_hours: Annotated[float, Field(gt=0, le=720)] = 12.0
+    audit_days: Annotated[int, Field(ge=1)] = 90
     max_request_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     shutdown_patience_s: Annotated[float, Field(gt=0)] = 20.0

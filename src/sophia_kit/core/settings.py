@@ -25,6 +25,7 @@ from pydantic_settings import (
 from sophia_kit.core.clock import Clock, FrozenClock, SystemClock
 from sophia_kit.core.errors import ConfigError
 from sophia_kit.core.llm_settings import LlmSettings
+from sophia_kit.core.mcp_settings import McpSettings
 from sophia_kit.core.sections import (
     CompanySettings,
     GitHubSettings,
@@ -111,6 +112,7 @@ class Settings(BaseSettings):
     landing: LandingSettings = LandingSettings()
     server: ServerSettings = ServerSettings()
     llm: LlmSettings = LlmSettings()
+    mcp: McpSettings = McpSettings()
     jobs: dict[str, JobSettings] = {}
 
     @classmethod
@@ -164,6 +166,10 @@ class Settings(BaseSettings):
     @property
     def locks_dir(self) -> Path:
         return self.data_dir / "locks"
+
+    @property
+    def audit_dir(self) -> Path:
+        return self.data_dir / "audit"
 
     @property
     def proofs_dir(self) -> Path:

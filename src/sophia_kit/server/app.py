@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.middleware import Middleware
 
 from sophia_kit.core.settings import ServerSettings
+from sophia_kit.server.auth import Access, Authentication, Caller, needs
+from sophia_kit.server.auth.sign_in import sign_in_routes
 from sophia_kit.server.draining import LastAnswers
 from sophia_kit.server.headers import SecurityHeaders
 from sophia_kit.server.index import index_page
@@ -22,6 +25,7 @@ from sophia_kit.server.origin import LOOPBACK_NAMES, KnownHosts, SameOriginOnly
 from sophia_kit.server.problems import LastResort, handle_errors
 from sophia_kit.server.published import APPS, App, PublishedApps
 from sophia_kit.server.readiness import Readiness
+from sophia_kit.server.rest import rest_routes
 from sophia_kit.server.services import Services
 from sophia_kit.server.status import status_routes
 
@@ -38,6 +42,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
         ConfigError: a notebook isn't there.
     """
     settings = services.settings
+    access = Access.of(settings, services.state)
     measures = Measures(settings.server.error_rate_target)
     ending = asyncio.Event()
     readiness = Readiness(services, ending)
@@ -47,6 +52,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as parts:
+            parts.callback(access.audit.close)
             parts.push_async_callback(readiness.close)
             await parts.enter_async_context(published.running())
             await parts.enter_async_context(mcp.run())
@@ -56,10 +62,11 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
         title="Sophia Kit",
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         middleware=[
             Middleware(Observed, measures=measures),
             Middleware(LastAnswers, ending=ending),
-            *_middleware(settings.server, [app.path for app in apps]),
+            *_middleware(settings.server, access, [app.path for app in apps]),
         ],
         lifespan=running,
         # `Observed` does it for what is mounted and refused too, and exports no path or query of a request.
@@ -67,15 +74,22 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     )
     server.state.services = services
     server.state.ending = ending
+    server.state.access = access
     handle_errors(server)
     links = [(app.path, app.title, app.answers) for app in apps]
 
     @server.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def index() -> str:
-        return index_page(settings.company.name, links, demo=settings.demo)
+    def index(caller: Annotated[Caller, Depends(needs("apps:read"))]) -> str:
+        name = caller.principal.name if caller.token_id else None
+        return index_page(settings.company.name, links, demo=settings.demo, signed_in=name)
+
+    @server.get("/openapi.json", include_in_schema=False, dependencies=[Depends(needs("status:read"))])
+    def described() -> dict[str, Any]:
+        return server.openapi()
 
     server.include_router(status_routes(measures, readiness))
-    # REST and sign-in come here, before the apps.
+    server.include_router(rest_routes(services))
+    server.router.routes.extend(sign_in_routes(settings, access))
     server.router.routes.extend(mcp.routes)
     server.router.routes.extend(published.routes())
     return server
@@ -86,13 +100,14 @@ def _names(settings: ServerSettings) -> list[str]:
     return [*LOOPBACK_NAMES, settings.host, *settings.names]
 
 
-def _middleware(settings: ServerSettings, apps: Sequence[str]) -> list[Middleware]:
+def _middleware(settings: ServerSettings, access: Access, apps: Sequence[str]) -> list[Middleware]:
     """What every request passes, outermost first."""
     return [
         Middleware(SecurityHeaders, apps=apps),
         Middleware(LastResort),
         Middleware(KnownHosts, names=_names(settings)),
         Middleware(SameOriginOnly),
+        Middleware(Authentication, access=access),
         Middleware(BodyLimit, limit=settings.max_request_bytes),
         Middleware(TimeLimit, seconds=settings.request_timeout_s),
     ]

@@ -18,20 +18,24 @@ li{background:#fff;border:1px solid #dce2e9;border-radius:10px;padding:18px 22px
 a{color:#1d4f7c;font-size:20px;font-weight:600}
 a:focus-visible{outline:3px solid #1d4f7c;outline-offset:3px}
 p{margin:4px 0 0;color:#55616f}
+a.out{font-size:inherit;font-weight:inherit}
 """
 
 
-def index_page(company: str, apps: Sequence[tuple[str, str, str]], *, demo: bool) -> str:
-    """The page as HTML. `apps` are (path, title, what it answers)."""
+def index_page(
+    company: str, apps: Sequence[tuple[str, str, str]], *, demo: bool, signed_in: str | None = None
+) -> str:
+    """The page as HTML. `apps` are (path, title, what it answers); `signed_in` is who reads it, and may sign out."""
     banner = '<div class="demo"><strong>DEMO DATA</strong>: a fictional company.</div>' if demo else ""
     flag = " DEMO DATA." if demo else ""
     items = "".join(
         f'<li><a href="{escape(path)}/">{escape(title)}</a><p>{escape(answers)}{flag}</p></li>'
         for path, title, answers in apps
     )
+    out = f'<p>{escape(signed_in)} · <a class="out" href="/sign-out">Sign out</a></p>' if signed_in else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{'DEMO DATA: ' if demo else ''}{escape(company)}</title><style>{_STYLE}</style></head>"
-        f"<body>{banner}<main><h1>{escape(company)}</h1><ul>{items}</ul></main></body></html>"
+        f"<body>{banner}<main><h1>{escape(company)}</h1><ul>{items}</ul>{out}</main></body></html>"
     )

@@ -21,11 +21,15 @@ from sophia_kit.core.errors import (
     MethodRefused,
     PathUnknown,
     RequestRefused,
+    ScopeMissing,
     SophiaError,
     TooManyRequests,
+    Unauthenticated,
 )
+from sophia_kit.server.auth.tokens import tokens_blotted
 
 __all__ = [
+    "CHALLENGE",
     "MEDIA_TYPE",
     "LastResort",
     "Problem",
@@ -37,6 +41,7 @@ __all__ = [
 ]
 
 MEDIA_TYPE: Final = "application/problem+json"
+CHALLENGE: Final = 'Bearer realm="sophia-kit"'
 _log = logging.getLogger(__name__)
 _PATH_SHOWN = 200
 _ERRORS_SHOWN = 20
@@ -77,9 +82,17 @@ def trace_id() -> str | None:
 
 
 def problem_response(error: SophiaError, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
-    """The error as it leaves; with `Retry-After` where it says how long to wait."""
-    content = error.problem() | {"instance": str(scope.get("path", ""))[:_PATH_SHOWN], "trace_id": trace_id()}
+    """The error as it leaves; with `Retry-After` where it says how long to wait, and with `WWW-Authenticate` (RFC 6750)
+    where a token, or one with more scopes, is wanted."""
+    content = error.problem() | {"instance": str(scope.get("path", "")), "trace_id": trace_id()}
+    # A token in the wrong place, an address above all, isn't repeated.
+    content |= {name: tokens_blotted(text) for name, text in content.items() if isinstance(text, str)}
+    content["instance"] = content["instance"][:_PATH_SHOWN]
     sent = dict(headers or {})
+    if isinstance(error, ScopeMissing):
+        sent.setdefault("WWW-Authenticate", f'{CHALLENGE}, error="insufficient_scope", scope="{error.scope}"')
+    elif isinstance(error, Unauthenticated):
+        sent.setdefault("WWW-Authenticate", CHALLENGE)
     if isinstance(error, TooManyRequests):
         sent.setdefault("Retry-After", str(max(1, round(error.retry_after))))
     return JSONResponse(content, status_code=error.status, headers=sent, media_type=MEDIA_TYPE)
