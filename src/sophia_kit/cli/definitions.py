@@ -37,13 +37,15 @@ def list_command(
     found = [
         item
         for item in catalogue
-        if (text is None or _mentions(item, text.lower()))
+        if (text is None or item.mentions(text))
         and (owner is None or item.owner.lower() == _known(owner, {each.owner for each in catalogue}, "owner"))
         and (kind is None or item.kind == _known(kind, _kinds(), "kind"))
         and (not own or _own(catalogue, item))
     ]
     if format is Format.json:
-        _write([_listed(catalogue, item) for item in found])
+        from sophia_kit.metrics.json_form import definition_record
+
+        _write([definition_record(catalogue, item) for item in found])
         return
     from rich.table import Table
 
@@ -214,11 +216,6 @@ def _own(catalogue: Catalogue, definition: Definition) -> bool:
     return origin is not None and origin.own
 
 
-def _mentions(definition: Definition, text: str) -> bool:
-    words = (definition.name, definition.label, definition.description, *definition.synonyms)
-    return any(text in word.lower() for word in words)
-
-
 def _kinds() -> Iterable[str]:
     from sophia_kit.metrics.definition import KINDS
 
@@ -233,21 +230,6 @@ def _known(asked: str, known: Iterable[str], what: str) -> str:
     if name not in {each.lower() for each in known}:
         raise UnknownName(what, asked, known)
     return name
-
-
-def _listed(catalogue: Catalogue, item: Definition) -> dict[str, Any]:
-    return {
-        "name": item.name,
-        "label": item.label,
-        "kind": item.kind,
-        "unit": item.unit,
-        "owner": item.owner,
-        "grains": item.grains,
-        "dimensions": tuple(item.dimensions),
-        "synonyms": item.synonyms,
-        "file": str(catalogue.origin(item.name)),
-        "own": _own(catalogue, item),
-    }
 
 
 def _fields(catalogue: Catalogue, definition: Definition) -> dict[str, Any]:

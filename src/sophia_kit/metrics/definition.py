@@ -186,6 +186,11 @@ class Definition(_Part):
         content = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
+    def mentions(self, text: str) -> bool:
+        """Whether its name, label, description or a synonym has a text, whatever its case."""
+        words = (self.name, self.label, self.description, *self.synonyms)
+        return any(text.lower() in word.lower() for word in words)
+
 
 class RowsDefinition(Definition):
     """A metric computed from the rows of one canonical view."""

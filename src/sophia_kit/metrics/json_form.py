@@ -13,10 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sophia_kit.metrics.catalogue import Catalogue
+    from sophia_kit.metrics.definition import Definition
     from sophia_kit.metrics.explanation import Explanation
     from sophia_kit.metrics.value import MetricResult, MetricValue
 
-__all__ = ["explanation_record", "json_text", "plain", "result_record", "value_record"]
+__all__ = ["definition_record", "explanation_record", "json_text", "plain", "result_record", "value_record"]
 
 
 def result_record(result: MetricResult) -> dict[str, Any]:
@@ -31,6 +33,25 @@ def value_record(value: MetricValue) -> dict[str, Any]:
     record["members"] = dict(value.members)
     record["provenance"]["params"] = dict(value.provenance.params)
     return record
+
+
+def definition_record(catalogue: Catalogue, definition: Definition) -> dict[str, Any]:
+    """A metric as a list of the catalogue has it."""
+    origin = catalogue.origin(definition.name)
+    return {
+        "name": definition.name,
+        "label": definition.label,
+        "description": definition.description,
+        "kind": definition.kind,
+        "unit": definition.unit,
+        "owner": definition.owner,
+        "grains": definition.grains,
+        "dimensions": tuple(definition.dimensions),
+        "higher_is_better": definition.higher_is_better,
+        "synonyms": definition.synonyms,
+        "file": None if origin is None else str(origin),
+        "own": origin is not None and origin.own,
+    }
 
 
 def explanation_record(explanation: Explanation) -> dict[str, Any]:

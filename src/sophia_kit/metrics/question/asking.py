@@ -211,10 +211,11 @@ def ask(
     over = day_is_over(on, clock.now(), settings.company.time_zone)
     if on > company_day(clock.now(), settings.company.time_zone):
         raise InputError(f"{on} has not come yet.", hint="Ask on a day up to today.")
-    answer = Interpreter(engine, catalogue, calendar, on, over=over, principal=principal).interpret(question)
+    restricted = principal if principal is not None and principal.attributes else None
+    answer = Interpreter(engine, catalogue, calendar, on, over=over, principal=restricted).interpret(question)
     if answer.query is None:
         return answer
-    if answer.why and principal is not None:
+    if answer.why and restricted is not None:
         return _declined(answer, "A change isn't explained to those who may see a part of it only.")
     try:
         result = _evaluated(answer.query, known_at, principal, settings, warehouse, catalogue)

@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 from sophia_kit.metrics.schema import canonical
 
@@ -151,7 +151,7 @@ class Resource:
             case "contains" | "under":
                 return Text | None
             case "from" | "before":
-                return (datetime if self.column(item.column).kind is datetime else date) | None
+                return (AwareDatetime if self.column(item.column).kind is datetime else date) | None
 
 
 def _field(item: Filter) -> Any:

@@ -43,7 +43,8 @@ class Statement:
             AccessRefused: rows can't be told apart by what restricts the principal, no member is permitted, or a filter
                 names one that isn't.
         """
-        for index, (dimension, members) in enumerate(principal.attributes):
+        for index, dimension in enumerate(dict.fromkeys(name for name, _ in principal.attributes)):
+            members = principal.permits(dimension)
             path = self._resource.dimensions.get(dimension)
             if path is None:
                 raise AccessRefused(
