@@ -18,10 +18,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from sophia_kit.server.slo import ServiceRecord
 
-__all__ = ["CONTENT_TYPE_LATEST", "PROBES", "Measures"]
+__all__ = ["CONTENT_TYPE_LATEST", "NOWHERE", "PROBES", "Measures"]
 
 PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics", "/slo"})
 """What machines ask to watch the server. They aren't what it is for: its service level leaves them out."""
+
+NOWHERE: Final = "none"
+"""The route of what was refused before it came to one: a path that isn't served, a caller who isn't known. The service
+level leaves it out too: whoever tries a thousand passwords doesn't make the server any better."""
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -67,7 +71,8 @@ class Measures:
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, str(status)).inc()
         self._seconds.labels(known, route).observe(seconds)
-        if route not in PROBES:
+        refused_unseen = route == NOWHERE and status < 500
+        if route not in PROBES and not refused_unseen:
             self.level.add(f"{known} {route}", failed=status >= 500, seconds=seconds)
 
     def text(self) -> bytes:

@@ -9,20 +9,19 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from opentelemetry import context, trace
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sophia_kit.core.telemetry import tracer
-from sophia_kit.server.measures import Measures
+from sophia_kit.server.measures import NOWHERE, Measures
 
 __all__ = ["Observed"]
 
 _UNTRACED: Final = frozenset({"/healthz", "/metrics"})
 _CLIENT_WENT: Final = 499
-_NOWHERE: Final = "none"
 _traceparent = TraceContextTextMapPropagator()
 
 
@@ -83,9 +82,10 @@ def _span(scope: Scope) -> Iterator[Span]:
             if span.get_span_context().is_valid:
                 yield span
                 return
-    silent = NonRecordingSpan(
-        SpanContext(secrets.randbits(128) or 1, secrets.randbits(64) or 1, is_remote=False, trace_flags=TraceFlags(0))
-    )
+    known = trace.get_current_span(caller).get_span_context()
+    if not known.is_valid:
+        known = SpanContext(secrets.randbits(128) or 1, secrets.randbits(64) or 1, is_remote=False)
+    silent = NonRecordingSpan(known)
     with trace.use_span(silent):
         yield silent
 
@@ -96,4 +96,4 @@ def _template(scope: Scope, below: str) -> str:
     mounted = scope.get("root_path", "").removeprefix(below)
     if mounted or isinstance(route, Mount):
         return f"{mounted or getattr(route, 'path', '')}/*"
-    return str(getattr(route, "path", _NOWHERE))
+    return str(getattr(route, "path", NOWHERE))
