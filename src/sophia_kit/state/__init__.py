@@ -2,6 +2,7 @@
 
 from sophia_kit.state.access_records import AccessSession, AccessToken, TokenStatus
 from sophia_kit.state.alert_records import AlertEvent, AlertEventKind, AlertKind, AlertSeries, AlertSilence
+from sophia_kit.state.llm_records import CostSource, LlmCall, LlmReservation, LlmSpend, SpendBudget
 from sophia_kit.state.records import AttemptStatus, LoadAttempt, Run, RunOutcome, SeenCheckpoint
 from sophia_kit.state.store import State
 
@@ -14,10 +15,15 @@ __all__ = [
     "AlertSeries",
     "AlertSilence",
     "AttemptStatus",
+    "CostSource",
+    "LlmCall",
+    "LlmReservation",
+    "LlmSpend",
     "LoadAttempt",
     "Run",
     "RunOutcome",
     "SeenCheckpoint",
+    "SpendBudget",
     "State",
     "TokenStatus",
 ]

@@ -15,6 +15,8 @@ from sophia_kit.core.errors import ConfigError
 from sophia_kit.state.access import AccessStore
 from sophia_kit.state.alerts import AlertStore
 from sophia_kit.state.engine import Engine, Row, open_engine
+from sophia_kit.state.llm_cache import LlmCacheStore
+from sophia_kit.state.llm_ledger import LlmLedgerStore
 from sophia_kit.state.records import AttemptStatus, LoadAttempt, Run, RunOutcome, SeenCheckpoint
 
 __all__ = ["State"]
@@ -33,6 +35,8 @@ class State:
         self._engine = engine
         self._host = socket.gethostname()
         self.alerts = AlertStore(engine)
+        self.llm_cache = LlmCacheStore(engine)
+        self.llm_ledger = LlmLedgerStore(engine)
         self.access = AccessStore(engine)
         _migrate(engine)
 
