@@ -14,6 +14,7 @@ _NAMES: dict[str, str] = {
     "Chunk": "messages",
     "EmbedRequest": "messages",
     "Embeddings": "messages",
+    "Gateway": "gateway",
     "Image": "messages",
     "Message": "messages",
     "Tool": "messages",

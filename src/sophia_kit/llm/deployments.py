@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sophia_kit.core.clock import Clock
-from sophia_kit.core.errors import Unconfigured, UnknownName
 from sophia_kit.core.llm_settings import DeploymentSettings, LlmSettings
 from sophia_kit.llm.breaker import Breaker
-from sophia_kit.llm.messages import DataPolicy
 from sophia_kit.llm.providers import Provider, connect
 
 __all__ = ["Deployment", "Deployments"]
-
-_PERMITTED: dict[DataPolicy, frozenset[str]] = {
-    "any": frozenset({"may-train", "no-training", "local"}),
-    "no-training": frozenset({"no-training", "local"}),
-    "local": frozenset({"local"}),
-}
 
 
 class Deployment:
@@ -36,29 +29,28 @@ class Deployment:
         self.not_before = 0.0
         self._connect: Callable[[], Provider] = lambda: connect(name, configured, settings, clock)
         self._provider: Provider | None = None
+        self._connecting = asyncio.Lock()
 
-    @property
-    def provider(self) -> Provider:
-        """The way to it.
+    async def provider(self) -> Provider:
+        """The way to it, opened when it is first asked for.
 
         Raises:
             Unconfigured: a key is absent.
         """
         if self._provider is None:
-            self._provider = self._connect()
+            async with self._connecting:
+                if self._provider is None:
+                    # The first one imports the SDK, which takes a second: other calls go on meanwhile.
+                    self._provider = await asyncio.to_thread(self._connect)
         return self._provider
 
     async def aclose(self) -> None:
         if self._provider is not None:
             await self._provider.aclose()
 
-    def permits(self, policy: DataPolicy) -> bool:
-        """Whether a prompt of that policy may be sent there."""
-        return self.configured.data_policy in _PERMITTED[policy]
-
 
 class Deployments:
-    """All of them, by the name they serve.
+    """All of them.
 
     Args:
         random_: picks among several by weight; seeded in tests.
@@ -68,42 +60,23 @@ class Deployments:
     def __init__(
         self, settings: LlmSettings, clock: Clock, random_: random.Random, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self._all = [Deployment(name, one, settings, clock) for name, one in settings.deployments.items()]
+        self._all = {name: Deployment(name, one, settings, clock) for name, one in settings.deployments.items()}
         self._random = random_
         self.now = now
 
     async def aclose(self) -> None:
-        for deployment in self._all:
+        for deployment in self._all.values():
             await deployment.aclose()
 
     def __iter__(self) -> Iterator[Deployment]:
-        return iter(self._all)
+        return iter(self._all.values())
 
     def jitter(self) -> float:
         """A factor for pauses, so that those who failed together don't come back together."""
         return self._random.uniform(0.75, 1.25)
 
-    def names(self, kind: str) -> list[str]:
-        """What can be asked for, in the order of the settings."""
-        return list(dict.fromkeys(one.configured.name for one in self._all if one.configured.kind == kind))
-
-    def serving(self, name: str, kind: str) -> list[Deployment]:
-        """Those that serve a name.
-
-        Raises:
-            Unconfigured: no model of that kind is configured at all.
-            UnknownName: none serves it.
-        """
-        known = self.names(kind)
-        if not known:
-            raise Unconfigured(
-                f"No model for {'chats' if kind == 'chat' else 'embeddings'} is configured.",
-                missing=["llm.deployments"],
-                hint="Configure one in sophia.toml; docs/gateway.md shows how.",
-            )
-        if name not in known:
-            raise UnknownName("model", name, known)
-        return [one for one in self._all if one.configured.name == name and one.configured.kind == kind]
+    def __getitem__(self, name: str) -> Deployment:
+        return self._all[name]
 
     def pick(self, among: Sequence[Deployment], tried: Collection[str]) -> Deployment | None:
         """One that wasn't tried, isn't left alone and was not asked to wait: by weight and health; those of weight 0

@@ -45,6 +45,7 @@ class Route:
     Args:
         ends: the call's deadline, by the clock of `deployments`.
         repeatable: see `ChatRequest.repeatable`.
+        attempts: what was sent for the call so far; what is sent along this route is added.
     """
 
     def __init__(
@@ -53,7 +54,8 @@ class Route:
         deployments: Deployments,
         settings: LlmSettings,
         ends: float,
-        repeatable: bool = True,
+        repeatable: bool,
+        attempts: list[Attempt],
     ) -> None:
         self._left = list(candidates)
         self._deployments = deployments
@@ -65,7 +67,7 @@ class Route:
         self._ready: dict[str, float] = {}
         self._unfit: set[str] = set()
         self._last: SophiaError | None = None
-        self.attempts: list[Attempt] = []
+        self.attempts = attempts
 
     @property
     def model(self) -> str:

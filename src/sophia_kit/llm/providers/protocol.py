@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -62,7 +62,7 @@ class Provider(Protocol):
         """The whole answer."""
         ...
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[Piece]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
         """The answer, piece by piece. It ends when the provider stops sending, whether or not that was its finish:
         only a finish reason says that the answer is whole."""
         ...

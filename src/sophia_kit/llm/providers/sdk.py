@@ -7,7 +7,7 @@ only the gateway knows what else could answer. Bodies pass as plain JSON: its ty
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +102,7 @@ class SdkProvider:
         except ValueError as error:
             raise malformed(self._provider, str(error)) from None
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Piece]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Piece, None]:
         body = self._chat_body(request) | {"stream": True, "stream_options": {"include_usage": True}}
         try:
             events: openai.AsyncStream[object] = await self._client.post(
