@@ -34,7 +34,7 @@ async def test_with_nothing_set_up_every_vendor_says_so_and_what_to_set(settings
 async def test_a_vendor_that_somebody_began_to_set_up_says_what_is_missing(settings: Settings, tmp_path: Path) -> None:
     begun = load_settings(tmp_path, keys_dir=tmp_path / "keys", salesforce={"base_url": "https://x", "jwt_user": "u"})
     found = {part.part: part for part in await check_parts(begun)}["salesforce"]
-    assert (found.state, "in part only" in found.detail) == ("unconfigured", True)
+    assert (found.state, "in part only" in found.detail) == ("failing", True)
     assert "SOPHIA_SALESFORCE__CLIENT_ID, SOPHIA_SALESFORCE__PRIVATE_KEY;" in (found.hint or "")
 
 

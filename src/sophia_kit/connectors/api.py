@@ -114,10 +114,10 @@ class ApiConnector(ABC):
         checked_at = self._clock.now()
         if missing := self.missing(self._settings):
             hint = f"Set {', '.join(missing)}; see docs/{self.provider}.md."
-            detail = "No credentials are configured."
             if begun(self._settings, self.provider):
                 detail = "Configured in part only: loads are refused until it is whole, or gone."
-            return Health(self.provider, "unconfigured", detail, hint, None, checked_at)
+                return Health(self.provider, "failing", detail, hint, None, checked_at)
+            return Health(self.provider, "unconfigured", "No credentials are configured.", hint, None, checked_at)
         http = self._settings.http
         limit = min(http.deadline_s, _HEALTH_DEADLINE_S)
         brisk = http.model_copy(

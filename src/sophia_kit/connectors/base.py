@@ -68,7 +68,8 @@ class Health:
     """What a vendor answered when it was asked just now.
 
     Attributes:
-        state: `unconfigured` (nothing was sent), `reachable` (it answered as it should), `failing`.
+        state: `unconfigured` (nothing was sent), `reachable` (it answered as it should), `failing` (it didn't, or is
+            configured in part only).
         detail: one line for people.
         hint: what to do about it, or None.
         latency_ms: of the whole check; None when nothing was sent.
