@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sophia_kit.cli.context import console, open_settings
+from sophia_kit.cli.durations import duration
 from sophia_kit.cli.output import Format, FormatOption
 from sophia_kit.core.clock import end_of_day
 
@@ -42,8 +42,6 @@ _STYLES = {
     "firing": "bold red", "reminder": "red", "unknown": "yellow", "pending": "cyan", "recovered": "green",
     "known": "green",
 }  # fmt: skip
-_DURATION = re.compile(r"^(\d{1,4})([hdw])$")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 @app.command("run")
@@ -193,19 +191,16 @@ def unsilence_command(rule: RuleArgument, member: MemberOption = None, demo: Dem
         console().print(f"{_name(item)} is no longer silenced.")
 
 
-def _end(now: datetime, until: date | None, duration: str | None, time_zone: str) -> datetime:
+def _end(now: datetime, until: date | None, length: str | None, time_zone: str) -> datetime:
     from zoneinfo import ZoneInfo
 
     from sophia_kit.core.errors import InputError
 
-    if (until is None) == (duration is None):
+    if (until is None) == (length is None):
         raise InputError("A silence needs an end.", hint="Give either --until 2025-12-31 or --for 3d.")
     if until is not None:
         return end_of_day(until, ZoneInfo(time_zone))
-    match = _DURATION.match(duration or "")
-    if match is None:
-        raise InputError(f"--for {duration!r} can't be read.", hint="Write hours, days or weeks: 12h, 3d, 2w.")
-    return now + int(match[1]) * _UNITS[match[2]]
+    return now + duration(length or "", option="--for")
 
 
 def _members(texts: list[str]) -> tuple[tuple[str, str], ...]:

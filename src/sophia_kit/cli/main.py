@@ -27,6 +27,7 @@ from sophia_kit.cli import (
     sandbox,
     serve,
     snapshots,
+    tokens,
     warehouse,
     why,
 )
@@ -60,6 +61,7 @@ app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(proofs.app, name="proofs")
 app.command("serve")(serve.serve_command)
 app.command("mcp")(mcp.mcp_command)
+app.add_typer(tokens.app, name="tokens")
 app.command("doctor")(doctor.doctor_command)
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -28,7 +28,7 @@ LONGEST: Final = timedelta(days=366)
 TOKEN: Final = re.compile(r"sophia_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 """A token wherever it stands; its groups are the id and the secret. Secret scanners may use it."""
 
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,100}")
 
 
 def issue(
