@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from sophia_kit.core.settings import ServerSettings
 from sophia_kit.server.auth import Access, Authentication, Caller, needs
 from sophia_kit.server.auth.sign_in import sign_in_routes
+from sophia_kit.server.described import description_routes
 from sophia_kit.server.draining import LastAnswers
 from sophia_kit.server.headers import SecurityHeaders
 from sophia_kit.server.index import index_page
@@ -33,7 +34,7 @@ __all__ = ["create_app"]
 
 
 def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
-    """The index at `/`, `/healthz`, and each app at its path.
+    """The index at `/`, what machines watch, REST, MCP, the API's description at `/docs`, and each app at its path.
 
     The notebooks run in this process and read the settings from its environment, so a process serves one
     workspace; `serve` puts the settings there. Whoever opened the services closes them.
@@ -83,10 +84,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
         name = caller.principal.name if caller.token_id else None
         return index_page(settings.company.name, links, demo=settings.demo, signed_in=name)
 
-    @server.get("/openapi.json", include_in_schema=False, dependencies=[Depends(needs("status:read"))])
-    def described() -> dict[str, Any]:
-        return server.openapi()
-
+    server.include_router(description_routes(server.openapi, demo=settings.demo))
     server.include_router(status_routes(measures, readiness))
     server.include_router(rest_routes(services))
     server.router.routes.extend(sign_in_routes(settings, access))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Final
 
-__all__ = ["index_page"]
+__all__ = ["STYLE", "index_page"]
 
-_STYLE = """\
+STYLE: Final = """\
 body{margin:0;background:#f4f6f8;color:#17212e;
 font:17px/1.55 -apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}
 main{max-width:44rem;margin:0 auto;padding:48px 24px}
@@ -22,9 +23,7 @@ a.out{font-size:inherit;font-weight:inherit}
 """
 
 
-def index_page(
-    company: str, apps: Sequence[tuple[str, str, str]], *, demo: bool, signed_in: str | None = None
-) -> str:
+def index_page(company: str, apps: Sequence[tuple[str, str, str]], *, demo: bool, signed_in: str | None = None) -> str:
     """The page as HTML. `apps` are (path, title, what it answers); `signed_in` is who reads it, and may sign out."""
     banner = '<div class="demo"><strong>DEMO DATA</strong>: a fictional company.</div>' if demo else ""
     flag = " DEMO DATA." if demo else ""
@@ -33,9 +32,10 @@ def index_page(
         for path, title, answers in apps
     )
     out = f'<p>{escape(signed_in)} · <a class="out" href="/sign-out">Sign out</a></p>' if signed_in else ""
+    api = '<p><a class="out" href="/docs">API</a></p>'
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{'DEMO DATA: ' if demo else ''}{escape(company)}</title><style>{_STYLE}</style></head>"
-        f"<body>{banner}<main><h1>{escape(company)}</h1><ul>{items}</ul>{out}</main></body></html>"
+        f"<title>{'DEMO DATA: ' if demo else ''}{escape(company)}</title><style>{STYLE}</style></head>"
+        f"<body>{banner}<main><h1>{escape(company)}</h1><ul>{items}</ul>{api}{out}</main></body></html>"
     )
