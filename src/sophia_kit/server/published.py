@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sophia_kit.core.errors import ConfigError, InternalError, PathUnknown, RequestRefused, SophiaError
+from sophia_kit.server.app_access import AppAccess
 from sophia_kit.server.problems import problem_response
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class PublishedApps:
         """Each application below its path, and its path without the last slash."""
         found: list[BaseRoute] = []
         for path, app in self._mounts:
-            found += [Mount(path, app=_ProblemsOnly(app)), Route(path, _to_slash)]
+            found += [Mount(path, app=_ProblemsOnly(AppAccess(app))), Route(path, _to_slash)]
         return found
 
     @asynccontextmanager
