@@ -15,13 +15,24 @@ from sophia_kit.core.errors import (
     BrokenStream,
     ConfigError,
     MalformedAnswer,
+    ModelRefused,
     ProviderError,
     ProviderTimeout,
     SophiaError,
 )
 from sophia_kit.core.llm_settings import LlmSettings
+from sophia_kit.llm.bill import Bill
 from sophia_kit.llm.deployments import Deployment
-from sophia_kit.llm.messages import Attempt, ChatRequest, Chunk, Continuation, Usage
+from sophia_kit.llm.messages import (
+    Answer,
+    Attempt,
+    ChatRequest,
+    Chunk,
+    Continuation,
+    Embeddings,
+    EmbedRequest,
+    Usage,
+)
 from sophia_kit.llm.providers import Piece, Provider, Reply, Vectors
 from sophia_kit.llm.route import Route
 from sophia_kit.llm.stream import Assembly, going_on, overlap, watched
@@ -30,8 +41,8 @@ from sophia_kit.llm.telemetry import attempt_span, told_attempt
 __all__ = ["Asked", "Call", "stream_along", "whole_along"]
 
 R = TypeVar("R", Reply, Vectors)
-Estimate = Callable[[str, str], Usage]
-"""From a model and the text it said to the tokens that the kit counts, for when the provider doesn't say."""
+Estimate = Callable[[str, ChatRequest | EmbedRequest, str], Usage]
+"""From a model, what it was asked and what it said to the tokens that the kit counts, for when no provider did."""
 
 _HOLD = 200
 """Characters of a continuation that are held back until it is known whether they repeat what was said."""
@@ -43,8 +54,11 @@ class Call:
 
     Attributes:
         ends: its deadline, by `time.monotonic`.
+        bill: what it costs.
+        reprice: told of a request that has grown on its way, for what that costs.
         estimate: counts tokens where no provider did.
         first_token_s: seconds from its start until the first word.
+        answer: what came of it, once it is whole.
     """
 
     kind: str
@@ -52,8 +66,11 @@ class Call:
     ends: float
     route: Route
     span: Span
+    bill: Bill
+    reprice: Callable[[ChatRequest], None]
     estimate: Estimate
     first_token_s: float | None = None
+    answer: Answer | Embeddings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +84,10 @@ class Asked(Generic[R]):
     continued: bool = False
 
 
-async def whole_along(call: Call, settings: LlmSettings, ask: Callable[[Provider], Awaitable[R]]) -> Asked[R]:
-    """Ask along the route until one answers.
+async def whole_along(
+    call: Call, settings: LlmSettings, request: ChatRequest | EmbedRequest, ask: Callable[[Provider], Awaitable[R]]
+) -> Asked[R]:
+    """Ask along the route until one answers; `ask` sends `request`.
 
     Raises:
         SophiaError: nobody did; see `Route`.
@@ -79,11 +98,15 @@ async def whole_along(call: Call, settings: LlmSettings, ask: Callable[[Provider
         try:
             with _span(call, deployment) as span:
                 provider = await deployment.provider()
+                await call.bill.reserve(deployment.name)
                 span.set_attribute("server.address", provider.host)
                 began = time.monotonic()
                 reply = await _within(ask, provider, deployment, min(settings.answer_s, call.ends - began))
                 if isinstance(reply, Reply) and _says_nothing(reply.text, bool(reply.tool_calls), reply.finish_reason):
                     raise _nothing(deployment)
+        except ModelRefused as refused:
+            call.route.passed(deployment, refused)
+            continue
         except (ProviderError, ConfigError) as error:
             _failed(call, deployment, error, began)
             continue
@@ -91,8 +114,9 @@ async def whole_along(call: Call, settings: LlmSettings, ask: Callable[[Provider
             _abandoned(call, deployment, began)
             raise
         text = reply.text if isinstance(reply, Reply) else ""
-        usage = reply.usage or call.estimate(deployment.configured.model, text)
+        usage = reply.usage or call.estimate(deployment.configured.model, request, text)
         deployment.breaker.succeeded()
+        call.bill.charge(usage)
         _note(call, deployment, "ok", began, usage)
         return Asked(reply, usage, deployment, call.route.model)
 
@@ -127,6 +151,7 @@ async def stream_along(
         try:
             with _span(call, deployment) as span:
                 provider = await deployment.provider()
+                await call.bill.reserve(deployment.name)
                 span.set_attribute("server.address", provider.host)
                 began = time.monotonic()
                 async with aclosing(_watch(call, provider, deployment, settings, asked)) as pieces:
@@ -146,6 +171,9 @@ async def stream_along(
                         if text or piece.tool_calls:
                             yield Chunk(text, piece.tool_calls)
                 reply = _assembled(said, deployment)
+        except ModelRefused as refused:
+            call.route.passed(deployment, refused)
+            continue
         except (ProviderError, ConfigError) as error:
             if held:
                 # What was held back is said: it may be all that this deployment had to add.
@@ -153,7 +181,11 @@ async def stream_along(
                 said.add(Piece(text))
                 if text:
                     yield Chunk(text)
-            usage = call.estimate(deployment.configured.model, said.text[len(before) :]) if first is not None else None
+            usage = (
+                call.estimate(deployment.configured.model, asked, said.text[len(before) :])
+                if first is not None
+                else None
+            )
             total = _sum(total, usage)
             try:
                 _failed(call, deployment, error, began, first, usage)
@@ -168,13 +200,19 @@ async def stream_along(
             if continuation == "same-model":
                 call.route.keep_to_this_model()
             asked, continued = going_on(request, said.text), True
+            call.reprice(asked)
             continue
         except BaseException:
-            usage = call.estimate(deployment.configured.model, said.text[len(before) :]) if first is not None else None
+            usage = (
+                call.estimate(deployment.configured.model, asked, said.text[len(before) :])
+                if first is not None
+                else None
+            )
             _abandoned(call, deployment, began, first, usage)
             raise
-        usage = reply.usage or call.estimate(deployment.configured.model, said.text[len(before) :])
+        usage = reply.usage or call.estimate(deployment.configured.model, asked, said.text[len(before) :])
         deployment.breaker.succeeded()
+        call.bill.charge(usage)
         _note(call, deployment, "ok", began, usage, first)
         whole = _sum(total, usage)
         yield Asked(reply, whole or usage, deployment, call.route.model, continued)
@@ -274,6 +312,7 @@ def _failed(
     first: float | None = None,
     usage: Usage | None = None,
 ) -> None:
+    call.bill.charge(usage, error)
     _note(call, deployment, error.code, began, usage, first)
     call.route.failed(deployment, error)
     if time.monotonic() >= call.ends:
@@ -284,6 +323,7 @@ def _abandoned(
     call: Call, deployment: Deployment, began: float, first: float | None = None, usage: Usage | None = None
 ) -> None:
     deployment.breaker.abandoned()
+    call.bill.charge(usage)
     _note(call, deployment, "abandoned", began, usage, first)
 
 

@@ -166,7 +166,7 @@ class _RedisStore:
 
 def _text(answer: Answer | Embeddings) -> str:
     # What it took to get it is not what it is.
-    bare = replace(answer, attempts=(), seconds=0.0, request_id="")
+    bare = replace(answer, attempts=(), seconds=0.0, cost_usd=None, request_id="")
     kept = asdict(bare) | {"form": _FORM, "kind": type(answer).__name__}
     return json.dumps(kept, default=lambda value: str(value) if isinstance(value, Decimal) else _written(value))
 
@@ -178,7 +178,7 @@ def _read(text: str) -> Answer | Embeddings | None:
     kind = kept.pop("kind")
     cost = kept["usage"].pop("cost_usd")
     kept["usage"] = Usage(cost_usd=None if cost is None else Decimal(cost), **kept["usage"])
-    kept |= {"cached": True, "attempts": ()}
+    kept |= {"cached": True, "attempts": (), "cost_usd": Decimal()}
     if kind == "Embeddings":
         kept["vectors"] = tuple(tuple(vector) for vector in kept["vectors"])
         return Embeddings(**kept)

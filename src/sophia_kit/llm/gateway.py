@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,11 +17,13 @@ from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import InputError, ProviderTimeout, SophiaError, WrongStructure
 from sophia_kit.core.settings import Settings
 from sophia_kit.llm.asking import Asked, Call, stream_along, whole_along
+from sophia_kit.llm.bill import Bill
 from sophia_kit.llm.cache import cacheable, key_of, open_cache
 from sophia_kit.llm.catalogue import Catalogue
 from sophia_kit.llm.choice import Chooser, require_fit
 from sophia_kit.llm.deployments import Deployments
 from sophia_kit.llm.flights import Flights
+from sophia_kit.llm.ledger import Ledger, recent_calls
 from sophia_kit.llm.messages import Answer, Attempt, ChatRequest, Chunk, Embeddings, EmbedRequest, Usage
 from sophia_kit.llm.observed import Observed
 from sophia_kit.llm.policy import Ranking, prior
@@ -28,7 +31,7 @@ from sophia_kit.llm.providers import Reply
 from sophia_kit.llm.route import Candidate, Route
 from sophia_kit.llm.stream import replayed
 from sophia_kit.llm.structured import check_schema, parsed, repair
-from sophia_kit.llm.telemetry import CACHE, call_span, log_content, told_answer
+from sophia_kit.llm.telemetry import CACHE, call_span, log_content, told_call
 from sophia_kit.llm.tokens import count_text, input_tokens
 
 if TYPE_CHECKING:
@@ -57,6 +60,9 @@ class Gateway:
         self._deployments = Deployments(settings.llm, clock, random_ or random.Random())  # noqa: S311 - for load
         self._observed = Observed(prior())
         self._chooser = Chooser(settings.llm, Catalogue(settings.llm), self._observed)
+        self._ledger = None if state is None else Ledger(settings, state, clock)
+        if state is not None:
+            self._observed.warm(recent_calls(state, clock.now()))
         self._cache = open_cache(settings.llm, state, clock)
         self._flights = Flights()
 
@@ -69,8 +75,10 @@ class Gateway:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and write what is still to be booked."""
         await self._deployments.aclose()
+        if self._ledger is not None:
+            await asyncio.to_thread(self._ledger.close)
         if self._cache is not None:
             await self._cache.aclose()
 
@@ -94,7 +102,7 @@ class Gateway:
             ProviderError: nobody answered; see `NoAnswer` for what several said.
         """
         _check(request)
-        ranking = self._chooser.rank(request, self._clock.now())
+        ranking = await self._ranked(request)
         answer = await self._once(request, ranking, lambda: self._chat(request, ranking), Answer)
         if self._settings.log_content:
             log_content(request, answer)
@@ -104,7 +112,7 @@ class Gateway:
         """A vector for each text. Errors as `chat`."""
         if not request.texts or not all(request.texts):
             raise InputError("Nothing to embed, or an empty text.", hint="Give one text or more, none of them empty.")
-        ranking = self._chooser.rank(request, self._clock.now())
+        ranking = await self._ranked(request)
         return await self._once(request, ranking, lambda: self._embed(request, ranking), Embeddings)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -115,7 +123,7 @@ class Gateway:
             SophiaError: as `chat`; before the first chunk.
         """
         _check(request)
-        ranking = self._chooser.rank(request, self._clock.now())
+        ranking = await self._ranked(request)
         if not cacheable(request, self._settings):
             async with aclosing(self._stream(request, ranking)) as chunks:
                 async for chunk in chunks:
@@ -125,7 +133,7 @@ class Gateway:
         if isinstance(known := await self._known(key, request), Answer):
             for text, calls in replayed(known.text, known.tool_calls):
                 yield Chunk(text, calls)
-            yield Chunk(answer=known)
+            yield Chunk(answer=self._hit(request, ranking, known))
             return
         shared = self._flights.under_way("stream:" + key)
         if shared:
@@ -134,7 +142,13 @@ class Gateway:
             self._flights.stream("stream:" + key, lambda: self._kept_stream(request, ranking))
         ) as chunks:
             async for chunk in chunks:
-                yield replace(chunk, answer=_again(chunk.answer, request)) if shared and chunk.answer else chunk
+                if shared and chunk.answer is not None:
+                    chunk = replace(chunk, answer=self._hit(request, ranking, chunk.answer))
+                yield chunk
+
+    async def _ranked(self, request: ChatRequest | EmbedRequest) -> Ranking:
+        left = None if self._ledger is None else await self._ledger.left_usd(request.tenant, request.user)
+        return self._chooser.rank(request, self._clock.now(), left_usd=left)
 
     async def _kept_stream(self, request: ChatRequest, ranking: Ranking) -> AsyncGenerator[Chunk, None]:
         async with aclosing(self._stream(request, ranking)) as chunks:
@@ -155,7 +169,7 @@ class Gateway:
             return await ask()
         key = self._key(request, ranking)
         if isinstance(known := await self._known(key, request), kind):
-            return known
+            return self._hit(request, ranking, known)
 
         async def _asked_and_kept() -> A:
             found = await ask()
@@ -169,7 +183,7 @@ class Gateway:
         seconds = request.deadline_s or self._settings.deadline_s
         try:
             async with asyncio.timeout(seconds):
-                return _again(await self._flights.join(key, _asked_and_kept), request)
+                return self._hit(request, ranking, await self._flights.join(key, _asked_and_kept))
         except TimeoutError:
             raise ProviderTimeout(
                 f"The same request is under way and was not answered within {seconds:g} s.", provider="llm"
@@ -179,7 +193,7 @@ class Gateway:
         known = None if self._cache is None else await self._cache.get(key)
         if isinstance(known, Answer) and isinstance(request, ChatRequest) and request.schema is not None:
             known = replace(known, parsed=parsed(known.text, request.schema))
-        return None if known is None else replace(known, model_asked=request.model, request_id=_new_id())
+        return known
 
     async def _keep(self, request: ChatRequest | EmbedRequest, answer: Answer | Embeddings) -> None:
         """Keep an answer under the model that gave it, so that nobody takes a substitute's for the first choice's."""
@@ -195,14 +209,14 @@ class Gateway:
 
     async def _chat(self, request: ChatRequest, ranking: Ranking) -> Answer:
         with self._call("chat", request, ranking) as call:
-            asked = await whole_along(call, self._settings, lambda provider: provider.chat(request))
+            asked = await whole_along(call, self._settings, request, lambda provider: provider.chat(request))
             answer = _answer(call, request, asked)
             if request.schema is not None:
-                answer = await self._structured(call, request, answer, ranking)
-            told_answer(call.span, "chat", answer.seconds, _first(ranking), answer)
+                answer = await self._structured(call, request, answer)
+            call.answer = answer
             return answer
 
-    async def _structured(self, call: Call, request: ChatRequest, answer: Answer, ranking: Ranking) -> Answer:
+    async def _structured(self, call: Call, request: ChatRequest, answer: Answer) -> Answer:
         """The answer with its JSON, corrected once where it doesn't satisfy the schema."""
         assert request.schema is not None
         if answer.tool_calls:
@@ -211,8 +225,10 @@ class Gateway:
             return replace(answer, parsed=parsed(answer.text, request.schema))
         except ValueError as error:
             again = repair(request, answer.text, str(error))
-        call.route = self._route(request, ranking, call.ends, call.route.attempts)
-        asked = await whole_along(call, self._settings, lambda provider: provider.chat(again))
+        ranking = await self._ranked(again)
+        call.bill.priced_by(ranking)
+        call.route = self._route(again, ranking, call.ends, call.route.attempts)
+        asked = await whole_along(call, self._settings, again, lambda provider: provider.chat(again))
         corrected = _answer(call, request, asked)
         corrected = replace(corrected, usage=answer.usage + corrected.usage)
         try:
@@ -222,8 +238,8 @@ class Gateway:
 
     async def _embed(self, request: EmbedRequest, ranking: Ranking) -> Embeddings:
         with self._call("embedding", request, ranking) as call:
-            asked = await whole_along(call, self._settings, lambda provider: provider.embed(request))
-            found = Embeddings(
+            asked = await whole_along(call, self._settings, request, lambda provider: provider.embed(request))
+            call.answer = Embeddings(
                 asked.reply.vectors,
                 asked.usage,
                 asked.deployment.name,
@@ -233,13 +249,13 @@ class Gateway:
                 asked.reply.model,
                 tuple(call.route.attempts),
                 time.monotonic() - call.started,
-                request_id=_new_id(),
+                cost_usd=call.bill.cost_usd,
+                request_id=call.bill.call_id,
             )
-            told_answer(call.span, "embedding", found.seconds, _first(ranking), found)
-            return found
+            return call.answer
 
     async def _stream(self, request: ChatRequest, ranking: Ranking) -> AsyncGenerator[Chunk, None]:
-        with self._call("chat", request, ranking) as call:
+        with self._call("chat", request, ranking, streamed=True) as call:
             continuation = request.continuation or self._settings.continuation
             async with aclosing(stream_along(call, self._settings, request, continuation)) as parts:
                 async for part in parts:
@@ -253,29 +269,49 @@ class Gateway:
                         except ValueError as error:
                             # What was said can't be taken back and corrected.
                             raise _wrong(answer, str(error)) from None
-                    told_answer(call.span, "chat", answer.seconds, _first(ranking), answer)
+                    call.answer = answer
                     if self._settings.log_content:
                         log_content(request, answer)
                     yield Chunk(answer=answer)
 
     @contextmanager
-    def _call(self, kind: str, request: ChatRequest | EmbedRequest, ranking: Ranking) -> Iterator[Call]:
+    def _call(
+        self, kind: str, request: ChatRequest | EmbedRequest, ranking: Ranking, *, streamed: bool = False
+    ) -> Iterator[Call]:
+        """A call from its beginning to its end: timed, traced, billed, and learned from, whatever becomes of it."""
         started = time.monotonic()
         ends = started + (request.deadline_s or self._settings.deadline_s)
+        first = require_fit(ranking)[0][0]
+        bill = Bill(self._ledger, self._clock, request, ranking, _new_id(), streamed=streamed)
         route = self._route(request, ranking, ends, [])
-
-        def _estimate(model: str, text: str) -> Usage:
-            return Usage(input_tokens(request, model).tokens, count_text(text, model).tokens, estimated=True)
-
-        with call_span(kind, request.model or _first(ranking), request) as span:
-            call = Call(kind, started, ends, route, span, _estimate)
+        outcome = "abandoned"
+        with call_span(kind, request.model or first, request) as span:
+            call = Call(kind, started, ends, route, span, bill, self._reprice(bill), _estimate)
             try:
                 yield call
+                outcome = "ok"
             except SophiaError as error:
-                told_answer(span, kind, time.monotonic() - started, _first(ranking), error)
+                outcome = error.code
                 raise
             finally:
+                # A stream whose caller leaves after the last chunk has ended well.
+                if call.answer is not None:
+                    outcome = "ok"
+                told_call(span, kind, outcome, time.monotonic() - started, first, call.answer)
+                bill.close(outcome, len(call.route.attempts), call.answer)
                 self._learn(call)
+
+    def _reprice(self, bill: Bill) -> Callable[[ChatRequest], None]:
+        return lambda request: bill.priced_by(self._chooser.rank(request, self._clock.now()))
+
+    def _hit(self, request: ChatRequest | EmbedRequest, ranking: Ranking, known: A) -> A:
+        """Another's answer to the same request: booked, though nothing was sent for this one."""
+        bill = Bill(self._ledger, self._clock, request, ranking, _new_id())
+        answer = replace(
+            known, cached=True, attempts=(), cost_usd=Decimal(), model_asked=request.model, request_id=bill.call_id
+        )
+        bill.close_known(answer)
+        return answer
 
     def _route(
         self, request: ChatRequest | EmbedRequest, ranking: Ranking, ends: float, attempts: list[Attempt]
@@ -330,13 +366,9 @@ def _answer(call: Call, request: ChatRequest, asked: Asked[Reply]) -> Answer:
         seconds=time.monotonic() - call.started,
         first_token_s=call.first_token_s,
         continued=asked.continued,
-        request_id=_new_id(),
+        cost_usd=call.bill.cost_usd,
+        request_id=call.bill.call_id,
     )
-
-
-def _again(answer: A, request: ChatRequest | EmbedRequest) -> A:
-    """Another's answer to the same request: nothing was sent for this one."""
-    return replace(answer, cached=True, attempts=(), model_asked=request.model, request_id=_new_id())
 
 
 def _wrong(answer: Answer, what: str) -> WrongStructure:
@@ -348,8 +380,8 @@ def _wrong(answer: Answer, what: str) -> WrongStructure:
     )
 
 
-def _first(ranking: Ranking) -> str:
-    return ranking.candidates[0][0]
+def _estimate(model: str, request: ChatRequest | EmbedRequest, text: str) -> Usage:
+    return Usage(input_tokens(request, model).tokens, count_text(text, model).tokens, estimated=True)
 
 
 def _new_id() -> str:

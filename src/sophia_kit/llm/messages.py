@@ -219,6 +219,7 @@ class Answer:
         first_token_s: from the call until the first token, where it was streamed.
         cached: it was said before, to the same request.
         continued: another deployment went on where a stream broke.
+        cost_usd: US dollars of all attempts together; None when a part of it isn't known.
     """
 
     text: str = field(repr=False)
@@ -236,6 +237,7 @@ class Answer:
     first_token_s: float | None = None
     cached: bool = False
     continued: bool = False
+    cost_usd: Decimal | None = None
     request_id: str = ""
 
 
@@ -271,7 +273,7 @@ class EmbedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """One vector a text, in their order, all of one length and from one model."""
+    """One vector a text, in their order, all of one length and from one model. The rest as in `Answer`."""
 
     vectors: tuple[tuple[float, ...], ...] = field(repr=False)
     usage: Usage
@@ -283,4 +285,5 @@ class Embeddings:
     attempts: tuple[Attempt, ...] = ()
     seconds: float = 0.0
     cached: bool = False
+    cost_usd: Decimal | None = None
     request_id: str = ""

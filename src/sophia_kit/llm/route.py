@@ -123,6 +123,13 @@ class Route:
         pause = min(self._settings.backoff_initial_s * 2 ** (count - 1), self._settings.backoff_max_s)
         self._ready[deployment.name] = now + pause * self._deployments.jitter()
 
+    def passed(self, deployment: Deployment, refusal: SophiaError) -> None:
+        """Nothing was sent to it: what is left of a budget or a limit doesn't allow it."""
+        self._last = refusal
+        self._sent -= 1
+        self._unfit.add(deployment.name)
+        deployment.breaker.abandoned()
+
     def _note(self, deployment: Deployment, error: SophiaError, now: float) -> None:
         """What the failure says of the deployment: an answer that refuses the request shows that it is alive."""
         wish = error.retry_after if isinstance(error, RateLimited | ProviderFailing) else None
@@ -166,7 +173,7 @@ class Route:
 
     def _end(self) -> SophiaError:
         kinds = {attempt.outcome for attempt in self.attempts}
-        if self._last is not None and len(kinds) <= 1:
+        if self._last is not None and kinds <= {self._last.code}:
             return self._last
         if not self.attempts:
             return NoAnswer(

@@ -20,13 +20,24 @@ from sophia_kit.core.telemetry import tracer
 from sophia_kit.llm.messages import Answer, Attempt, ChatRequest, Embeddings, EmbedRequest
 from sophia_kit.llm.redaction import redacted
 
-__all__ = ["BREAKER", "CACHE", "TRAILING", "attempt_span", "call_span", "log_content", "told_answer", "told_attempt"]
+__all__ = [
+    "BREAKER",
+    "CACHE",
+    "COST",
+    "TRAILING",
+    "attempt_span",
+    "call_span",
+    "log_content",
+    "told_attempt",
+    "told_call",
+]
 
 ATTEMPTS = Counter(
     "sophia_llm_attempts", "Requests sent to models; outcome is ok or an error's code.", ["deployment", "outcome"]
 )
 CALLS = Counter("sophia_llm_calls", "Calls to the gateway; outcome is ok or an error's code.", ["kind", "outcome"])
 TOKENS = Counter("sophia_llm_tokens", "Tokens used: input, cached_input, output.", ["deployment", "kind"])
+COST = Counter("sophia_llm_cost_usd", "US dollars that requests came to, as far as is known.", ["deployment"])
 SECONDS = Histogram(
     "sophia_llm_call_seconds",
     "Seconds from a call until its answer is whole or given up.",
@@ -106,15 +117,18 @@ def told_attempt(attempt: Attempt) -> None:
         TOKENS.labels(attempt.deployment, "output").inc(usage.output_tokens)
 
 
-def told_answer(span: Span, kind: str, seconds: float, first: str, answer: Answer | Embeddings | SophiaError) -> None:
+def told_call(
+    span: Span, kind: str, outcome: str, seconds: float, first: str, answer: Answer | Embeddings | None
+) -> None:
     """Count a call and say on its span how it ended; `first` is its first candidate's model."""
     SECONDS.labels(kind).observe(seconds)
-    if isinstance(answer, SophiaError):
-        CALLS.labels(kind, answer.code).inc()
+    CALLS.labels(kind, outcome).inc()
+    if answer is None:
         return
-    CALLS.labels(kind, "ok").inc()
     if answer.model_used != first:
         FALLBACKS.labels(first, answer.model_used).inc()
+    if isinstance(answer, Answer) and answer.continued:
+        CONTINUED.labels(answer.model_used).inc()
     if not span.is_recording():
         return
     span.set_attributes(
@@ -123,16 +137,13 @@ def told_answer(span: Span, kind: str, seconds: float, first: str, answer: Answe
             "gen_ai.response.model": answer.provider_model or answer.model_used,
             "gen_ai.usage.input_tokens": answer.usage.input_tokens,
             "gen_ai.usage.output_tokens": answer.usage.output_tokens,
-            "sophia.llm.cached": answer.cached,
             "sophia.llm.attempts": len(answer.attempts),
         }
     )
     if isinstance(answer, Answer):
         span.set_attribute("gen_ai.response.finish_reasons", [answer.finish_reason])
         if answer.first_token_s is not None:
-            span.set_attribute("gen_ai.response.time_to_first_chunk", answer.first_token_s)
-        if answer.continued:
-            CONTINUED.labels(answer.model_used).inc()
+            span.set_attribute("sophia.llm.first_token_s", answer.first_token_s)
 
 
 def log_content(request: ChatRequest, answer: Answer) -> None:
