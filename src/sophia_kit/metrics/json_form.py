@@ -30,6 +30,9 @@ def value_record(value: MetricValue) -> dict[str, Any]:
     """A value: its fields, with what is named as mappings."""
     record = asdict(value)
     record["period"]["label"] = value.period.label
+    for item, comparison in zip(value.comparisons, record["comparisons"], strict=True):
+        if item.base_period is not None:
+            comparison["base_period"]["label"] = item.base_period.label
     record["members"] = dict(value.members)
     record["provenance"]["params"] = dict(value.provenance.params)
     return record

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from sophia_kit.metrics.schema import canonical
+from sophia_kit.server.records.written import Day, Moment, Token
 
 __all__ = ["DEFAULT_LIMIT", "MOST_ROWS", "Column", "Filter", "Resource"]
 
@@ -21,7 +22,6 @@ MOST_ROWS: Final = 500
 
 _LONGEST_TEXT: Final = 300
 _MOST_MEMBERS: Final = 50
-_LONGEST_TOKEN: Final = 4_000
 
 FilterKind = Literal["among", "is", "from", "before", "contains", "under"]
 Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]
@@ -137,8 +137,8 @@ class Resource:
             Field(DEFAULT_LIMIT, ge=1, le=MOST_ROWS, description="How many rows a page has at most."),
         )
         fields["after"] = (
-            str | None,
-            Field(None, max_length=_LONGEST_TOKEN, description="`next` of the page before; default: the first page."),
+            Token | None,
+            Field(None, description="`next` of the page before; default: the first page."),
         )
         return create_model(f"{self.one}Query", __config__=ConfigDict(extra="forbid", frozen=True), **fields)
 
@@ -151,7 +151,7 @@ class Resource:
             case "contains" | "under":
                 return Text | None
             case "from" | "before":
-                return (AwareDatetime if self.column(item.column).kind is datetime else date) | None
+                return (Moment if self.column(item.column).kind is datetime else Day) | None
 
 
 def _field(item: Filter) -> Any:

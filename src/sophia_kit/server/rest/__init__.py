@@ -8,13 +8,14 @@ from fastapi import APIRouter
 
 from sophia_kit.server.rest.answers import Desk
 from sophia_kit.server.rest.catalogue import catalogue_routes
+from sophia_kit.server.rest.document import api_document
 from sophia_kit.server.rest.metrics import metric_routes
 from sophia_kit.server.rest.rows import row_routes
 
 if TYPE_CHECKING:
     from sophia_kit.server.services import Services
 
-__all__ = ["rest_routes"]
+__all__ = ["api_document", "rest_routes"]
 
 
 def rest_routes(services: Services) -> APIRouter:

@@ -13,7 +13,9 @@ from sophia_kit.metrics.json_form import definition_record
 from sophia_kit.metrics.principal import permitted
 from sophia_kit.server.auth.caller import Caller, needs
 from sophia_kit.server.records.continuation import Continuation, fingerprint
+from sophia_kit.server.records.written import Token
 from sophia_kit.server.rest.answers import Desk
+from sophia_kit.server.rest.document import scoped
 from sophia_kit.server.rest.metric_models import CatalogueAnswer
 from sophia_kit.server.rest.responses import responses_of
 from sophia_kit.server.rest.standing import of_engine, of_nothing
@@ -40,14 +42,19 @@ class CatalogueQuery(BaseModel):
     kind: str | None = Field(None, min_length=1, max_length=100, description="Only of this kind, e.g. `ratio`.")
     own: bool | None = Field(None, description="Only those that the project itself defines, or only others.")
     limit: int = Field(_DEFAULT, ge=1, le=_MOST, description="How many metrics a page has at most.")
-    after: str | None = Field(None, max_length=4_000, description="`next` of the page before; default: the first page.")
+    after: Token | None = Field(None, description="`next` of the page before; default: the first page.")
 
 
 def catalogue_routes(services: Services, desk: Desk) -> APIRouter:
     """The route."""
     routes = APIRouter(prefix="/v1", tags=["metrics"])
 
-    @routes.get("/metrics", operation_id="metrics", responses=responses_of(CatalogueAnswer))
+    @routes.get(
+        "/metrics",
+        operation_id="metrics",
+        responses=responses_of(CatalogueAnswer),
+        openapi_extra=scoped("metrics:read"),
+    )
     async def catalogue(
         query: Annotated[CatalogueQuery, Query()], caller: Annotated[Caller, Depends(needs("metrics:read"))]
     ) -> Response:

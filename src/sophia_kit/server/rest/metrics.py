@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from sophia_kit.core.clock import end_of_day
 from sophia_kit.core.errors import NoSnapshot
 from sophia_kit.metrics import metric
 from sophia_kit.metrics.change import explain_change
@@ -21,11 +23,13 @@ from sophia_kit.metrics.json_form import explanation_record, value_record
 from sophia_kit.metrics.question import ask
 from sophia_kit.metrics.question.json_form import answer_record
 from sophia_kit.metrics.value import ComparisonKind, Grain
-from sophia_kit.metrics.written import filters_of, moment_of
+from sophia_kit.metrics.written import filters_of
 from sophia_kit.server.auth.caller import Caller, needs
 from sophia_kit.server.records.continuation import Continuation, fingerprint
 from sophia_kit.server.records.page import engine_of, version_of
+from sophia_kit.server.records.written import Day, KnownAt, Token
 from sophia_kit.server.rest.answers import Desk
+from sophia_kit.server.rest.document import scoped
 from sophia_kit.server.rest.metric_models import AskedAnswer, ChangesAnswer, ExplainAnswer, MetricAnswer
 from sophia_kit.server.rest.responses import responses_of
 from sophia_kit.server.rest.standing import of_engine, of_nothing, of_value
@@ -38,23 +42,22 @@ __all__ = ["metric_routes"]
 
 _MOST_VALUES: Final = 1_000
 _DEFAULT_VALUES: Final = 200
-_LONGEST_TOKEN: Final = 4_000
 _LONGEST_QUESTION: Final = 400
 
 Name = Annotated[str, Path(max_length=100, description="The metric's name, e.g. `arr`.")]
 Short = Annotated[str, Field(min_length=1, max_length=300)]
+Restriction = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*=\S", max_length=300)]
 Reader = Annotated[Caller, Depends(needs("metrics:read"))]
 Asker = Annotated[Caller, Depends(needs("ask"))]
 
+_PERIOD: Final = r"(\d{4}|\d{4}-\d{2}|\d{4}-\d{2}-\d{2}|\d{4}-W\d{2}|\d{4}-Q[1-4])"
 _DAY = Field(None, description="The company day that the question is about; default: today.")
 _WHERE: Any = Field(
     default_factory=list,
     max_length=50,
     description="Only a dimension's member: `segment=Enterprise`. May be repeated.",
 )
-_KNOWN_AT = Field(
-    None, max_length=40, description="Answer from the snapshot of this day or time, e.g. `2025-12-31`; default: now."
-)
+_KNOWN_AT = Field(None, description="Answer from the snapshot of this day or time, e.g. `2025-12-31`; default: now.")
 
 
 class _Query(BaseModel):
@@ -69,26 +72,28 @@ class ValuesQuery(_Query):
     compare: list[ComparisonKind] = Field(
         default_factory=list, max_length=6, description="Set it against another value. May be repeated."
     )
-    day: date | None = _DAY
-    where: list[Short] = _WHERE
+    day: Day | None = _DAY
+    where: list[Restriction] = _WHERE
     periods: int = Field(1, ge=1, description="How many periods, up to the last.")
     trailing: int | None = Field(None, description="How many periods a trailing average is made of.")
     include_unfinished: bool = Field(default=False, description="Take the running period too.")
-    known_at: str | None = _KNOWN_AT
+    known_at: KnownAt | None = _KNOWN_AT
     limit: int = Field(_DEFAULT_VALUES, ge=1, le=_MOST_VALUES, description="How many values a page has at most.")
-    after: str | None = Field(
-        None, max_length=_LONGEST_TOKEN, description="`next` of the page before; default: the first page."
-    )
+    after: Token | None = Field(None, description="`next` of the page before; default: the first page.")
 
 
 class ChangesQuery(_Query):
     """As `sophia_kit.explain_change` takes it."""
 
-    period: Short | None = Field(
-        None, description="`2025-12-02`, `2025-W49`, `2025-12`, `2025-Q3` or `2025`; default: the last that is over."
+    period: str | None = Field(
+        None,
+        pattern=f"^{_PERIOD}$",
+        description="`2025-12-02`, `2025-W49`, `2025-12`, `2025-Q3` or `2025`; default: the last that is over.",
     )
-    versus: Short = Field(
-        "prior_period", description="`prior_period`, `prior_year`, `target`, or an earlier period, e.g. `2025-06`."
+    versus: str = Field(
+        "prior_period",
+        pattern=f"^(prior_period|prior_year|target|{_PERIOD})$",
+        description="`prior_period`, `prior_year`, `target`, or an earlier period, e.g. `2025-06`.",
     )
     by: list[Short] = Field(
         default_factory=list,
@@ -96,9 +101,9 @@ class ChangesQuery(_Query):
         description="Take it apart by this dimension. May be repeated; default: by all.",
     )
     grain: Grain | None = Field(None, description="Where no period is given. Default: the metric's first.")
-    day: date | None = _DAY
-    where: list[Short] = _WHERE
-    known_at: str | None = _KNOWN_AT
+    day: Day | None = _DAY
+    where: list[Restriction] = _WHERE
+    known_at: KnownAt | None = _KNOWN_AT
 
 
 class QuestionQuery(_Query):
@@ -110,8 +115,8 @@ class QuestionQuery(_Query):
         description="In plain English, about one thing.",
         examples=["top 5 customers by revenue"],
     )
-    day: date | None = Field(None, description="The company day it is asked on; default: today.")
-    known_at: str | None = _KNOWN_AT
+    day: Day | None = Field(None, description="The company day it is asked on; default: today.")
+    known_at: KnownAt | None = _KNOWN_AT
 
 
 def metric_routes(services: Services, desk: Desk) -> APIRouter:
@@ -120,7 +125,10 @@ def metric_routes(services: Services, desk: Desk) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["metrics"])
 
     @routes.get(
-        "/metrics/{name}", operation_id="metric", responses=responses_of(MetricAnswer, "unknown-name", "snapshot-gone")
+        "/metrics/{name}",
+        operation_id="metric",
+        responses=responses_of(MetricAnswer, "unknown-name", "snapshot-gone"),
+        openapi_extra=scoped("metrics:read"),
     )
     async def values(name: Name, query: Annotated[ValuesQuery, Query()], caller: Reader) -> Response:
         """Values of a metric, with where they come from; a value may be unknown, with the reason. The numbers and their
@@ -128,20 +136,32 @@ def metric_routes(services: Services, desk: Desk) -> APIRouter:
         return await desk.answer(lambda: layer.values(name, query, caller))
 
     @routes.get(
-        "/metrics/{name}/explain", operation_id="metric_explain", responses=responses_of(ExplainAnswer, "unknown-name")
+        "/metrics/{name}/explain",
+        operation_id="metric_explain",
+        responses=responses_of(ExplainAnswer, "unknown-name"),
+        openapi_extra=scoped("metrics:read"),
     )
     async def explanation(name: Name, caller: Reader) -> Response:
         """What a metric is: definition, formula, SQL, sources and how fresh they are, checks, owner."""
         return await desk.answer(lambda: layer.explanation(name, caller))
 
     @routes.get(
-        "/metrics/{name}/changes", operation_id="metric_changes", responses=responses_of(ChangesAnswer, "unknown-name")
+        "/metrics/{name}/changes",
+        operation_id="metric_changes",
+        responses=responses_of(ChangesAnswer, "unknown-name"),
+        openapi_extra=scoped("metrics:read"),
     )
     async def changes(name: Name, query: Annotated[ChangesQuery, Query()], caller: Reader) -> Response:
         """Why a metric changed: its parts, which sum to the change exactly, by what explains most first."""
         return await desk.answer(lambda: layer.changes(name, query, caller))
 
-    @routes.get("/ask", operation_id="ask", tags=["ask"], responses=responses_of(AskedAnswer, "unknown-name"))
+    @routes.get(
+        "/ask",
+        operation_id="ask",
+        tags=["ask"],
+        responses=responses_of(AskedAnswer, "unknown-name"),
+        openapi_extra=scoped("ask"),
+    )
     async def asked(query: Annotated[QuestionQuery, Query()], caller: Asker) -> Response:
         """Answer a question in plain English with a metric, or ask back, or say why not: see `status`."""
         return await desk.answer(lambda: layer.asked(query, caller))
@@ -252,9 +272,10 @@ class _Layer:
                 standing = of_nothing(demo=self.services.settings.demo) if engine is None else of_engine(engine, None)
             return {"stands_on": standing, **answer_record(found, demo=self.services.settings.demo)}
 
-    def _moment(self, known_at: str | None) -> datetime | None:
-        zone = self.services.settings.company.time_zone
-        return None if known_at is None else moment_of(known_at, zone, option="known_at")
+    def _moment(self, known_at: date | datetime | None) -> datetime | None:
+        if known_at is None or isinstance(known_at, datetime):
+            return known_at
+        return end_of_day(known_at, ZoneInfo(self.services.settings.company.time_zone))
 
     @contextmanager
     def _engine(self, known_at: datetime | None, start: Continuation | None = None) -> Iterator[Engine | None]:

@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.responses import Response
 
 from sophia_kit.server import records
 from sophia_kit.server.auth.caller import Caller, needs
 from sophia_kit.server.records.threads import DEFAULT_THREADS, MESSAGES_SHOWN, MOST_THREADS
+from sophia_kit.server.records.written import Moment, Token
 from sophia_kit.server.rest.answers import Desk, standing_record
+from sophia_kit.server.rest.document import scoped
 from sophia_kit.server.rest.responses import responses_of
 from sophia_kit.server.rest.value_models import Answer, StandsOn
 
@@ -70,10 +72,10 @@ class ThreadsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    started_from: AwareDatetime | None = Field(None, description="Only begun at this time or later.")
-    started_before: AwareDatetime | None = Field(None, description="Only begun before this time.")
+    started_from: Moment | None = Field(None, description="Only begun at this time or later.")
+    started_before: Moment | None = Field(None, description="Only begun before this time.")
     limit: int = Field(DEFAULT_THREADS, ge=1, le=MOST_THREADS, description="How many threads a page has at most.")
-    after: str | None = Field(None, max_length=4_000, description="`next` of the page before; default: the first page.")
+    after: Token | None = Field(None, description="`next` of the page before; default: the first page.")
 
 
 def row_routes(services: Services, desk: Desk) -> APIRouter:
@@ -89,6 +91,7 @@ def row_routes(services: Services, desk: Desk) -> APIRouter:
             summary=f"{tag.capitalize()}: {name}",
             description=_told(resource),
             responses=responses_of(_page_model(resource), "never-loaded", "snapshot-gone"),
+            openapi_extra=scoped(resource.scope),
         )
     routes.add_api_route(
         "/slack/threads/{channel_id}",
@@ -100,6 +103,7 @@ def row_routes(services: Services, desk: Desk) -> APIRouter:
             ["The threads of a channel, the newest first, with messages and authors.", *records.SLACK_MESSAGES.notes]
         ),
         responses=responses_of(_Threads, "unknown-name", "never-loaded", "snapshot-gone"),
+        openapi_extra=scoped(records.SLACK_MESSAGES.scope),
     )
     return routes
 

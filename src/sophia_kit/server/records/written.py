@@ -1,0 +1,36 @@
+"""Days, times and other texts as they are written in a query. Numbers are no times here, and no day has an hour."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any, Final
+
+from pydantic import AwareDatetime, BeforeValidator, Field
+
+__all__ = ["Day", "KnownAt", "Moment", "Token"]
+
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("a day is written as 2025-12-31")
+    return value
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, str) and not _MOMENT.fullmatch(value):
+        raise ValueError("a time is written as 2025-12-31T06:00:00Z")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""`2025-12-31`."""
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+"""`2025-12-31T06:00:00Z`, or with another offset."""
+KnownAt = Day | Moment
+"""A day, of which its end is meant, or a time."""
+Token = Annotated[str, Field(max_length=4_000, pattern="^[A-Za-z0-9_-]+$")]
+"""A continuation token."""
