@@ -4,26 +4,68 @@ Importing this loads no SDK and no HTTP client: each name is imported when it is
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sophia_kit.llm.catalogue import Catalogue, Model
+    from sophia_kit.llm.gateway import Gateway
+    from sophia_kit.llm.messages import (
+        Answer,
+        Attempt,
+        ChatRequest,
+        Chunk,
+        Embeddings,
+        EmbedRequest,
+        Image,
+        Message,
+        Tool,
+        ToolCall,
+        ToolCallPiece,
+        Usage,
+    )
+    from sophia_kit.llm.policy import Ranking
 
 # Where each public name lives.
 _NAMES: dict[str, str] = {
+    "Analysis": "grounding",
     "Answer": "messages",
     "Attempt": "messages",
+    "Catalogue": "catalogue",
     "ChatRequest": "messages",
     "Chunk": "messages",
     "EmbedRequest": "messages",
     "Embeddings": "messages",
     "Gateway": "gateway",
     "Image": "messages",
+    "Material": "grounding",
     "Message": "messages",
+    "Model": "catalogue",
+    "Ranking": "policy",
     "Tool": "messages",
     "ToolCall": "messages",
     "ToolCallPiece": "messages",
     "Usage": "messages",
+    "analyse": "grounding",
 }
 
-__all__ = sorted(_NAMES)
+__all__ = [
+    "Answer",
+    "Attempt",
+    "Catalogue",
+    "ChatRequest",
+    "Chunk",
+    "EmbedRequest",
+    "Embeddings",
+    "Gateway",
+    "Image",
+    "Message",
+    "Model",
+    "Ranking",
+    "Tool",
+    "ToolCall",
+    "ToolCallPiece",
+    "Usage",
+]
 
 
 def __getattr__(name: str) -> Any:
