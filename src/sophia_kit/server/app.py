@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
@@ -14,7 +15,7 @@ from starlette.middleware import Middleware
 from sophia_kit.core.settings import ServerSettings
 from sophia_kit.server.auth import Access, Authentication, Caller, needs
 from sophia_kit.server.auth.sign_in import sign_in_routes
-from sophia_kit.server.described import description_routes
+from sophia_kit.server.described import DescribedApi, description_routes
 from sophia_kit.server.draining import LastAnswers
 from sophia_kit.server.headers import SecurityHeaders
 from sophia_kit.server.index import index_page
@@ -26,7 +27,7 @@ from sophia_kit.server.origin import LOOPBACK_NAMES, KnownHosts, SameOriginOnly
 from sophia_kit.server.problems import LastResort, handle_errors
 from sophia_kit.server.published import APPS, App, PublishedApps
 from sophia_kit.server.readiness import Readiness
-from sophia_kit.server.rest import rest_routes
+from sophia_kit.server.rest import api_document, rest_routes
 from sophia_kit.server.services import Services
 from sophia_kit.server.status import status_routes
 
@@ -59,7 +60,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
             await parts.enter_async_context(mcp.run())
             yield
 
-    server = FastAPI(
+    server = DescribedApi(
         title="Sophia Kit",
         docs_url=None,
         redoc_url=None,
@@ -84,7 +85,8 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
         name = caller.principal.name if caller.token_id else None
         return index_page(settings.company.name, links, demo=settings.demo, signed_in=name)
 
-    server.include_router(description_routes(server.openapi, demo=settings.demo))
+    document = partial(api_document, server, tokens=settings.server.authentication == "tokens")
+    server.include_router(description_routes(document, demo=settings.demo))
     server.include_router(status_routes(measures, readiness))
     server.include_router(rest_routes(services))
     server.router.routes.extend(sign_in_routes(settings, access))
