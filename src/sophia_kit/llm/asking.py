@@ -115,7 +115,7 @@ async def whole_along(
             raise
         text = reply.text if isinstance(reply, Reply) else ""
         usage = reply.usage or call.estimate(deployment.configured.model, request, text)
-        deployment.breaker.succeeded()
+        deployment.succeeded()
         call.bill.charge(usage)
         _note(call, deployment, "ok", began, usage)
         return Asked(reply, usage, deployment, call.route.model)
@@ -211,7 +211,7 @@ async def stream_along(
             _abandoned(call, deployment, began, first, usage)
             raise
         usage = reply.usage or call.estimate(deployment.configured.model, asked, said.text[len(before) :])
-        deployment.breaker.succeeded()
+        deployment.succeeded()
         call.bill.charge(usage)
         _note(call, deployment, "ok", began, usage, first)
         whole = _sum(total, usage)

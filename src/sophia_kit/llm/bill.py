@@ -9,6 +9,7 @@ from decimal import Decimal
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import ProviderError, ProviderFailing, RateLimited, SophiaError, Unreachable
 from sophia_kit.llm.ledger import Ledger, call_entry, cost_of
+from sophia_kit.llm.limits import Limits, Passed
 from sophia_kit.llm.messages import Answer, ChatRequest, Embeddings, EmbedRequest, Usage
 from sophia_kit.llm.policy import Ranked, Ranking
 from sophia_kit.llm.telemetry import COST
@@ -27,6 +28,7 @@ class Bill:
     def __init__(
         self,
         ledger: Ledger | None,
+        limits: Limits,
         clock: Clock,
         request: ChatRequest | EmbedRequest,
         ranking: Ranking,
@@ -35,6 +37,8 @@ class Bill:
         streamed: bool = False,
     ) -> None:
         self.call_id = call_id
+        self._limits = limits
+        self._passed: Passed | None = None
         self._clock = clock
         self._request = request
         self._ranking = ranking
@@ -58,12 +62,15 @@ class Bill:
         self._rows = {row.option.deployment: row for row in ranking.rows}
 
     async def reserve(self, deployment: str) -> None:
-        """Hold what a request to `deployment` can cost.
+        """Hold what a request to `deployment` can cost, and count it towards the minute's limits.
 
         Raises:
             ModelRefused: that isn't left, or isn't known while a budget holds; nothing may be sent.
         """
         self._asked = self._rows[deployment]
+        most = self._request.max_tokens if isinstance(self._request, ChatRequest) else 0
+        tokens = self._asked.option.input_tokens + (most or 0)
+        self._passed = self._limits.take(deployment, self._request.tenant, tokens)
         if self._account is not None:
             await self._account.reserve(self._asked.at_most_usd)
 
@@ -73,6 +80,8 @@ class Bill:
             return
         cost: Decimal | None = None
         if usage is not None:
+            if self._passed is not None:
+                self._limits.used(self._passed, usage.total_tokens)
             self._usage = usage if self._usage is None else self._usage + usage
             cost, source = cost_of(usage, self._asked.option.model)
             if source != "unknown":

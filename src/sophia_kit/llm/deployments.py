@@ -11,6 +11,7 @@ from sophia_kit.core.clock import Clock
 from sophia_kit.core.llm_settings import DeploymentSettings, LlmSettings
 from sophia_kit.llm.breaker import Breaker
 from sophia_kit.llm.providers import Provider, connect
+from sophia_kit.llm.telemetry import BREAKER
 
 __all__ = ["Deployment", "Deployments"]
 
@@ -43,6 +44,16 @@ class Deployment:
                     # The first one imports the SDK, which takes a second: other calls go on meanwhile.
                     self._provider = await asyncio.to_thread(self._connect)
         return self._provider
+
+    def succeeded(self) -> None:
+        """It answered, be it with a refusal of the request."""
+        self.breaker.succeeded()
+        BREAKER.labels(self.name).set(0)
+
+    def failed(self, now: float) -> None:
+        """It did not answer, or not as promised."""
+        self.breaker.failed(now)
+        BREAKER.labels(self.name).set(self.breaker.is_open)
 
     async def aclose(self) -> None:
         if self._provider is not None:

@@ -24,6 +24,7 @@ from sophia_kit.llm.choice import Chooser, require_fit
 from sophia_kit.llm.deployments import Deployments
 from sophia_kit.llm.flights import Flights
 from sophia_kit.llm.ledger import Ledger, recent_calls
+from sophia_kit.llm.limits import Limits
 from sophia_kit.llm.messages import Answer, Attempt, ChatRequest, Chunk, Embeddings, EmbedRequest, Usage
 from sophia_kit.llm.observed import Observed
 from sophia_kit.llm.policy import Ranking, prior
@@ -63,6 +64,7 @@ class Gateway:
         self._ledger = None if state is None else Ledger(settings, state, clock)
         if state is not None:
             self._observed.warm(recent_calls(state, clock.now()))
+        self._limits = Limits(settings.llm)
         self._cache = open_cache(settings.llm, state, clock)
         self._flights = Flights()
 
@@ -282,7 +284,7 @@ class Gateway:
         started = time.monotonic()
         ends = started + (request.deadline_s or self._settings.deadline_s)
         first = require_fit(ranking)[0][0]
-        bill = Bill(self._ledger, self._clock, request, ranking, _new_id(), streamed=streamed)
+        bill = Bill(self._ledger, self._limits, self._clock, request, ranking, _new_id(), streamed=streamed)
         route = self._route(request, ranking, ends, [])
         outcome = "abandoned"
         with call_span(kind, request.model or first, request) as span:
@@ -306,7 +308,7 @@ class Gateway:
 
     def _hit(self, request: ChatRequest | EmbedRequest, ranking: Ranking, known: A) -> A:
         """Another's answer to the same request: booked, though nothing was sent for this one."""
-        bill = Bill(self._ledger, self._clock, request, ranking, _new_id())
+        bill = Bill(self._ledger, self._limits, self._clock, request, ranking, _new_id())
         answer = replace(
             known, cached=True, attempts=(), cost_usd=Decimal(), model_asked=request.model, request_id=bill.call_id
         )

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from sophia_kit.core.errors import (
     AuthFailed,
     ConfigError,
+    LimitReached,
     ModelAbsent,
+    ModelRefused,
     NoAnswer,
     PromptTooLong,
     ProviderError,
@@ -123,12 +125,16 @@ class Route:
         pause = min(self._settings.backoff_initial_s * 2 ** (count - 1), self._settings.backoff_max_s)
         self._ready[deployment.name] = now + pause * self._deployments.jitter()
 
-    def passed(self, deployment: Deployment, refusal: SophiaError) -> None:
-        """Nothing was sent to it: what is left of a budget or a limit doesn't allow it."""
+    def passed(self, deployment: Deployment, refusal: ModelRefused) -> None:
+        """Nothing was sent to it: a budget or a limit of ours doesn't allow it, or not yet."""
         self._last = refusal
         self._sent -= 1
-        self._unfit.add(deployment.name)
         deployment.breaker.abandoned()
+        if isinstance(refusal, LimitReached) and refusal.retryable:
+            self._failures.setdefault(deployment.name, 0)
+            self._ready[deployment.name] = self._deployments.now() + (refusal.retry_after or 0.0)
+        else:
+            self._unfit.add(deployment.name)
 
     def _note(self, deployment: Deployment, error: SophiaError, now: float) -> None:
         """What the failure says of the deployment: an answer that refuses the request shows that it is alive."""
@@ -136,9 +142,9 @@ class Route:
         if wish is not None:
             deployment.not_before = now + wish
         if isinstance(error, RequestRejected) and not isinstance(error, ModelAbsent):
-            deployment.breaker.succeeded()
+            deployment.succeeded()
         elif isinstance(error, ProviderError) and not isinstance(error, RateLimited):
-            deployment.breaker.failed(now)
+            deployment.failed(now)
         else:
             deployment.breaker.abandoned()
 
