@@ -13,7 +13,7 @@ __all__ = ["mcp_command"]
 
 
 def mcp_command(
-    server: Annotated[str, typer.Argument(help="metrics.")],
+    server: Annotated[str, typer.Argument(help="slack, salesforce, gong or metrics.")],
     demo: Annotated[bool, typer.Option("--demo", help="Serve the fictional company's workspace.")] = False,
 ) -> None:
     """Serve MCP on standard input and output, for an assistant or an IDE that starts this command."""

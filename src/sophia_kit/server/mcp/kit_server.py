@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -29,12 +27,12 @@ from pydantic_core import to_json
 
 from sophia_kit.core.errors import InputError, InternalError, InvalidRequest, SophiaError, UnknownName
 from sophia_kit.server.auth.caller import Caller, caller_of
+from sophia_kit.server.mcp.names import SERVERS
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel.helper_types import ReadResourceContents
 
     from sophia_kit.server.services import Services
-    from sophia_kit.warehouse import Engine
 
 __all__ = ["MOST_CHARACTERS", "KitServer"]
 
@@ -52,18 +50,17 @@ class KitServer(MCPServer[Any]):
     """An MCP server over one workspace. Its tools and resources only read.
 
     Args:
-        scope: what a caller needs to be answered at all.
+        name: one of `SERVERS`, which says what a caller needs to be answered at all.
         caller: who asks over stdio; None takes the caller of each HTTP request.
     """
 
     def __init__(
         self,
         name: str,
+        services: Services,
         *,
         title: str,
         instructions: str,
-        services: Services,
-        scope: str,
         caller: Caller | None = None,
     ) -> None:
         super().__init__(
@@ -77,7 +74,7 @@ class KitServer(MCPServer[Any]):
             middleware=[self._admit],
         )
         self.services = services
-        self._scope = scope
+        self._scope = SERVERS[name]
         self._fixed = caller
         self._scopes: dict[str, str] = {}
 
@@ -90,19 +87,10 @@ class KitServer(MCPServer[Any]):
         """
         return _caller.get()
 
-    @contextmanager
-    def snapshot(self, known_at: datetime | None = None) -> Iterator[Engine | None]:
-        """What a request is answered from: the current snapshot, or the one of a moment; None when that isn't kept.
-
-        Raises:
-            NoSnapshot: nothing was loaded yet.
-        """
-        if known_at is None:
-            with self.services.snapshots.current() as engine:
-                yield engine
-        else:
-            with self.services.snapshots.at(known_at) as kept:
-                yield kept
+    @property
+    def offered(self) -> frozenset[str]:
+        """The names of the tools that there are."""
+        return frozenset(self._scopes)
 
     def reads(self, title: str, *, scope: str | None = None) -> Callable[[_Function], _Function]:
         """Offer a function as a tool that reads.

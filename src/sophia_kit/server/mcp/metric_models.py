@@ -72,7 +72,7 @@ class CataloguePage(Answered):
 
     metrics: list[CatalogueEntry]
     total: int = Field(description="How many there are on all pages.")
-    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
 
 
 class TableModel(Answered):
@@ -120,7 +120,7 @@ class MetricAnswer(SharedFacts):
 
     values: list[ValueModel]
     total: int = Field(description="How many values there are on all pages.")
-    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+    next: str | None = Field(description="Send it as `after` for the next page; null on the last.")
 
 
 class PartModel(Answered):
@@ -242,11 +242,11 @@ def definition_answer(item: Explanation, *, sql: bool) -> DefinitionAnswer:
 
 
 def metric_answer(
-    result: MetricResult, values: Sequence[ValueModel], *, next_cursor: str | None, sql: bool
+    result: MetricResult, values: Sequence[ValueModel], *, following: str | None, sql: bool
 ) -> MetricAnswer:
-    """A page of an answer: `values` of those of `result`."""
+    """A page of an answer: `values` of those of `result`; `following` leads to the next."""
     shared = shared_facts(result.values[0], sql=sql)
-    return MetricAnswer(**dict(shared), values=list(values), total=len(result.values), next_cursor=next_cursor)
+    return MetricAnswer(**dict(shared), values=list(values), total=len(result.values), next=following)
 
 
 def change_answer(item: ChangeExplanation, *, most: int, sql: bool) -> ChangeAnswer:
@@ -277,7 +277,7 @@ def question_answer(answer: Answer, *, most: int) -> QuestionAnswer:
     shown = None
     if result is not None and result.values:
         values = [value_model(value) for value in result.values[:most]]
-        shown = metric_answer(result, values, next_cursor=None, sql=False)
+        shown = metric_answer(result, values, following=None, sql=False)
     return QuestionAnswer(
         status=answer.status,
         understood=answer.understood,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from sophia_kit.core.errors import AccessRefused, InputError
+from sophia_kit.core.errors import AccessRefused
 from sophia_kit.metrics import explain
 from sophia_kit.metrics import metric as values_of
 from sophia_kit.metrics.change import explain_change
@@ -30,9 +30,10 @@ from sophia_kit.server.mcp.metric_models import (
     metric_answer,
     question_answer,
 )
-from sophia_kit.server.mcp.names import SERVERS
-from sophia_kit.server.mcp.paging import Continuation, fitting, page_size
+from sophia_kit.server.mcp.paging import fitting_count, page_size
 from sophia_kit.server.mcp.value_models import value_model
+from sophia_kit.server.records.continuation import Continuation, fingerprint
+from sophia_kit.server.records.page import engine_of, version_of
 
 if TYPE_CHECKING:
     from sophia_kit.metrics.definition import Definition
@@ -62,21 +63,14 @@ KnownAt = Annotated[
 Filters = Annotated[
     dict[str, list[str]] | None, Field(description='Dimension to members, e.g. {"segment": ["Enterprise"]}.')
 ]
-Cursor = Annotated[str | None, Field(description="next_cursor of the page before, beside the same arguments.")]
+After = Annotated[str | None, Field(description="`next` of the page before, beside the same arguments.")]
 Limit = Annotated[int | None, Field(description="How many items a page holds, 1 to 200; default 50.")]
 WithSql = Annotated[bool, Field(description="Show the SQL, too.")]
 
 
 def build(services: Services, caller: Caller | None) -> KitServer:
     """The server over a workspace; `caller` as `KitServer` takes it."""
-    server = KitServer(
-        "metrics",
-        title="Sophia Kit: metrics",
-        instructions=_INSTRUCTIONS,
-        services=services,
-        scope=SERVERS["metrics"],
-        caller=caller,
-    )
+    server = KitServer("metrics", services, title="Sophia Kit: metrics", instructions=_INSTRUCTIONS, caller=caller)
     tools = _Tools(server)
     server.reads("List metrics")(tools.list_metrics)
     server.reads("Describe a metric")(tools.describe_metric)
@@ -99,20 +93,22 @@ class _Tools:
             str | None, Field(description="Words that name, label, synonyms or description hold.", max_length=200)
         ] = None,
         limit: Limit = None,
-        cursor: Cursor = None,
+        after: After = None,
     ) -> CataloguePage:
         """List the metrics of the catalogue: what each means, its unit, grains and dimensions."""
-        page = Continuation.read(cursor, "list_metrics", {"search": search})
+        digests = [item.digest for item in self._services.catalogue]
+        question = fingerprint("list_metrics", search, digests)
+        begin = _offset(after, question)
         words = (search or "").lower().split()
         found = [item for item in self._services.catalogue if all(word in _searched(item) for word in words)]
-        left = found[page.offset :]
-        shown = fitting(left, page_size(limit), lambda item: entry_of(item, self._refusal(item)))
-        more = page.after(len(shown), None).token if len(shown) < len(left) else None
-        return CataloguePage(metrics=shown, total=len(found), next_cursor=more)
+        left = [entry_of(item, self._refusal(item)) for item in found[begin : begin + page_size(limit)]]
+        shown = left[: fitting_count(left)]
+        more = _next(question, "", begin + len(shown), len(found))
+        return CataloguePage(metrics=shown, total=len(found), next=more)
 
     def describe_metric(self, metric: Name, include_sql: WithSql = False) -> DefinitionAnswer:
         """Say what a metric is: definition, formula, sources and their freshness, checks of its data."""
-        with self._server.snapshot() as engine:
+        with self._services.snapshots.current() as engine:
             found = explain(
                 metric,
                 settings=self._services.settings,
@@ -135,13 +131,14 @@ class _Tools:
         known_at: KnownAt = None,
         include_sql: WithSql = False,
         limit: Limit = None,
-        cursor: Cursor = None,
+        after: After = None,
     ) -> MetricAnswer:
         """Ask for values of a metric: each with its period, or unknown and why, and what all stand on."""
-        asked = [metric, day, grain, by, filters, compare, periods, include_unfinished, known_at, include_sql]
-        page, size = Continuation.read(cursor, "query_metric", {"asked": asked}), page_size(limit)
-        moment = page.known_at or self._moment(known_at)
-        with self._answering(moment, resumed=page.known_at is not None) as engine:
+        principal = self._server.caller.principal
+        asked = (metric, day, grain, by, filters, compare, periods, include_unfinished, known_at, include_sql)
+        question = fingerprint("query_metric", asked, principal.name, principal.attributes)
+        begin, moment = _offset(after, question), self._moment(known_at)
+        with self._answering(after, question, moment) as engine:
             result = values_of(
                 metric,
                 day=day,
@@ -152,15 +149,16 @@ class _Tools:
                 periods=periods,
                 include_unfinished=include_unfinished,
                 known_at=moment,
-                principal=self._server.caller.principal,
+                principal=principal,
                 settings=self._services.settings,
                 warehouse=engine,
                 catalogue=self._services.catalogue,
             )
-        left = result.values[page.offset :]
-        shown = fitting(left, size, value_model)
-        more = page.after(len(shown), result.values[0].known_at).token if len(shown) < len(left) else None
-        return metric_answer(result, shown, next_cursor=more, sql=include_sql)
+            version = "" if engine is None else version_of(engine)
+        left = [value_model(value) for value in result.values[begin : begin + page_size(limit)]]
+        shown = left[: fitting_count(left)]
+        more = _next(question, version, begin + len(shown), len(result.values))
+        return metric_answer(result, shown, following=more, sql=include_sql)
 
     def explain_change(
         self,
@@ -183,7 +181,7 @@ class _Tools:
     ) -> ChangeAnswer:
         """Explain why a metric changed: what the change consists of, exactly, and what explains most of it."""
         moment = self._moment(known_at)
-        with self._answering(moment) as engine:
+        with self._answering(None, "", moment) as engine:
             found = explain_change(
                 metric,
                 period,
@@ -206,7 +204,7 @@ class _Tools:
         limit: Limit = None,
     ) -> QuestionAnswer:
         """Ask a question in plain English. What isn't surely understood is asked back or declined."""
-        with self._server.snapshot() as engine:
+        with self._services.snapshots.current() as engine:
             answer = ask(
                 question,
                 day=day,
@@ -223,13 +221,19 @@ class _Tools:
         return moment_of(known_at, self._services.settings.company.time_zone, option="known_at")
 
     @contextmanager
-    def _answering(self, moment: datetime | None, *, resumed: bool = False) -> Iterator[Engine | None]:
-        with self._server.snapshot(moment) as engine:
-            if engine is None and resumed:
-                raise InputError(
-                    "The snapshot that the first page came from isn't kept any more.", hint="Begin without a cursor."
-                )
-            yield engine
+    def _answering(self, after: str | None, question: str, moment: datetime | None) -> Iterator[Engine | None]:
+        """The snapshot of the pages before, or the one that was current at a moment; None when that isn't kept."""
+        snapshots = self._services.snapshots
+        start = None if after is None else Continuation.read(after, question)
+        if start is not None and start.version:
+            with engine_of(snapshots, start) as engine:
+                yield engine
+        elif moment is not None:
+            with snapshots.at(moment) as kept:
+                yield kept
+        else:
+            with snapshots.current() as current:
+                yield current
 
     def _refusal(self, definition: Definition) -> str | None:
         try:
@@ -237,6 +241,19 @@ class _Tools:
         except AccessRefused as error:
             return error.message
         return None
+
+
+def _offset(after: str | None, question: str) -> int:
+    """How many items came on the pages before.
+
+    Raises:
+        InputError: `after` isn't of this question.
+    """
+    return 0 if after is None else int(Continuation.read(after, question).position[0])
+
+
+def _next(question: str, version: str, seen: int, total: int) -> str | None:
+    return Continuation(question, version, (seen,)).token() if seen < total else None
 
 
 def _searched(definition: Definition) -> str:

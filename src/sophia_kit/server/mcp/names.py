@@ -9,7 +9,9 @@ from sophia_kit.core.errors import UnknownName
 
 __all__ = ["SERVERS", "known_server"]
 
-SERVERS: Final = MappingProxyType({"metrics": "metrics:read"})
+SERVERS: Final = MappingProxyType(
+    {"slack": "slack:read", "salesforce": "salesforce:read", "gong": "gong:read", "metrics": "metrics:read"}
+)
 """Name -> the scope without which a server answers nothing."""
 
 

@@ -61,7 +61,7 @@ class PeriodModel(Answered):
 
     grain: str
     start: date
-    end: date = Field(description="The last day of it.")
+    end_inclusive: date
     label: str = Field(description="As a reader knows it, e.g. `Nov 2025`.")
     complete: bool = Field(description="Whether it was over on the day asked about.")
 
@@ -71,7 +71,7 @@ class FreshnessModel(Answered):
 
     status: str = Field(description="fresh, stale or unknown.")
     as_of: datetime | None = Field(description="The oldest last load of what was read (UTC).")
-    not_fresh: list[str] = Field(description="The tables that aren't fresh.")
+    tables: list[str] = Field(description="The raw tables that aren't fresh.")
     failures: list[str] = Field(description="Loads that failed: when, and why.")
 
 
@@ -176,7 +176,7 @@ def period_model(period: Period) -> PeriodModel:
     return PeriodModel(
         grain=period.grain,
         start=period.start,
-        end=period.end_inclusive,
+        end_inclusive=period.end_inclusive,
         label=period.label,
         complete=period.complete,
     )
@@ -186,7 +186,7 @@ def freshness_model(freshness: Freshness) -> FreshnessModel:
     return FreshnessModel(
         status=freshness.status,
         as_of=freshness.as_of,
-        not_fresh=list(freshness.tables),
+        tables=list(freshness.tables),
         failures=list(freshness.failures),
     )
 
