@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from fastapi import Depends, FastAPI, WebSocket
 from fastapi.testclient import TestClient
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from sophia_kit.core.settings import Settings
 from sophia_kit.server.auth import Access, Authentication, Caller, caller_of, needs
@@ -103,28 +106,31 @@ def make_app(settings: Settings, access: Access, reached: list[str]) -> FastAPI:
         while True:
             await socket.send_text(await socket.receive_text())
 
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append("/mounted")
+        await PlainTextResponse(caller_of(scope).principal.name)(scope, receive, send)
+
+    app.mount("/mounted", page)
     return app
+
+
+@contextmanager
+def guarded_server(folder: Path, **server: Any) -> Iterator[Guarded]:
+    """A server with these settings of its section `[server]`, over a state of its own below the folder."""
+    settings = Settings(root=folder, server={"authentication": "tokens"} | server)  # type: ignore[arg-type]
+    with State.open(settings.state_location) as state:
+        clock = MovableClock()
+        access = Access.of(settings, state, clock=clock, fresh_s=FRESH_S)
+        reached: list[str] = []
+        yield Guarded(make_app(settings, access, reached), access, state, clock, settings.audit_dir, reached)
+        access.audit.close()
 
 
 @pytest.fixture
 def make_guarded(tmp_path: Path) -> Iterator[Callable[..., Guarded]]:
     """Makes a server with these settings of its section `[server]`."""
-    opened: list[Guarded] = []
-
-    def _make(**server: Any) -> Guarded:
-        settings = Settings(root=tmp_path, server={"authentication": "tokens"} | server)  # type: ignore[arg-type]
-        state = State.open(settings.state_location)
-        clock = MovableClock()
-        access = Access.of(settings, state, clock=clock, fresh_s=FRESH_S)
-        reached: list[str] = []
-        made = Guarded(make_app(settings, access, reached), access, state, clock, settings.audit_dir, reached)
-        opened.append(made)
-        return made
-
-    yield _make
-    for made in opened:
-        made.access.audit.close()
-        made.state.close()
+    with ExitStack() as opened:
+        yield lambda **server: opened.enter_context(guarded_server(tmp_path, **server))
 
 
 @pytest.fixture
