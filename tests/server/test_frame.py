@@ -335,7 +335,6 @@ async def test_the_api_is_described_without_anything_from_elsewhere(app: FastAPI
     assert {"/healthz", "/readyz", "/metrics", "/slo"} <= described["paths"].keys()
     assert "Problem" in described["components"]["schemas"]
     page = (await client.get("/docs")).text
-    for path in described["paths"]:
-        assert f"GET {path}</h3>" in page
+    assert set(re.findall(r"<h3>[A-Z]+ (\S+)</h3>", page)) == described["paths"].keys()
     assert "<script" not in page
     assert re.findall(r"(?:src|href)=[\"'](?!/)", page) == []

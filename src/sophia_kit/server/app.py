@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from sophia_kit.core.settings import ServerSettings
 from sophia_kit.server.auth import Access, Authentication, Caller, needs
 from sophia_kit.server.auth.sign_in import sign_in_routes
-from sophia_kit.server.described import DescribedApi, description_routes
+from sophia_kit.server.described import description_routes
 from sophia_kit.server.draining import LastAnswers
 from sophia_kit.server.headers import SecurityHeaders
 from sophia_kit.server.index import index_page
@@ -60,7 +60,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
             await parts.enter_async_context(mcp.run())
             yield
 
-    server = DescribedApi(
+    server = FastAPI(
         title="Sophia Kit",
         docs_url=None,
         redoc_url=None,

@@ -8,16 +8,15 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from sophia_kit.server.index import STYLE
-from sophia_kit.server.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DescribedApi", "description_page", "description_routes"]
+__all__ = ["description_page", "description_routes"]
 
 _OWN_STYLE: Final = """\
 main{max-width:56rem}
@@ -30,23 +29,6 @@ code,pre{font:14px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{background:#f4f6f8;border-radius:6px;padding:12px;overflow-x:auto;max-height:28rem}
 summary{cursor:pointer;margin:10px 0 0}
 """
-
-
-class DescribedApi(FastAPI):
-    """FastAPI, whose document also holds what no route's model brings: the shape of errors, and how to sign in."""
-
-    def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document, made once."""
-        if self.openapi_schema is None:
-            made = super().openapi()
-            components = made.setdefault("components", {})
-            components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
-            components["securitySchemes"] = {
-                "token": {"type": "http", "scheme": "bearer", "description": "A token of `sophia tokens create`."}
-            }
-            # Either a token, or none at all where the server asks for none: on this machine alone.
-            made["security"] = [{"token": []}, {}]
-        return super().openapi()
 
 
 def description_routes(document: Callable[[], dict[str, Any]], *, demo: bool) -> APIRouter:
