@@ -12,8 +12,11 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any
 
+from sophia_kit.core.errors import ConfigError
 from sophia_kit.llm.catalogue import bare_names
 
 if TYPE_CHECKING:
@@ -135,7 +138,12 @@ def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 @cache
 def _tokenizer(encoding: str) -> Any:
-    # The package's own wrapper holds a second copy of every token in Python, tens of megabytes, only to count.
-    from bpe_openai._bindings import tokenizer_for_encoding
-
-    return tokenizer_for_encoding(encoding)
+    # The package's own modules read every vocabulary into Python, which takes a second and a hundred megabytes, only
+    # to list the models that they know. Its compiled part counts without them.
+    package = find_spec("bpe_openai")
+    found = None if package is None else PathFinder.find_spec("_bindings", package.submodule_search_locations)
+    if found is None or found.loader is None:
+        raise ConfigError("The tokenizers of bpe-openai aren't installed.", hint="Install sophia-kit[llm].")
+    bindings: Any = module_from_spec(found)
+    found.loader.exec_module(bindings)
+    return bindings.tokenizer_for_encoding(encoding)
