@@ -22,7 +22,8 @@ uv_stamp := $(if $(shell uv cache dir 2>/dev/null),,.uv/$(uv_pin))
 UV := $(if $(uv_stamp),.uv/bin/uv,uv)
 
 bin := .venv/bin
-jobs ?= auto
+# One more than there are cores: many tests wait for a while, for a process or for a vendor that is slow on purpose.
+jobs ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
