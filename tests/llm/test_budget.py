@@ -113,7 +113,8 @@ async def test_the_stop_is_at_the_limit_to_the_last_fraction_of_a_cent(state: St
 async def test_tenants_and_users_have_budgets_of_their_own(
     state: State, tmp_path: Path, budget: str, member: str
 ) -> None:
-    async with ledger(state, tmp_path, **{budget: 1}) as books:
+    limit: dict[str, Any] = {budget: 1}
+    async with ledger(state, tmp_path, **limit) as books:
         await books.account("1", tenant="acme", user="ann").reserve(USD(1))
         with pytest.raises(BudgetExceeded, match=f"of {member}"):
             await books.account("2", tenant="acme", user="ann").reserve(USD("0.01"))
