@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, ResourceTemplateReference, TextContent, TextResourceContents
 
 import sophia_kit as sk
 from sophia_kit.metrics import Principal
@@ -94,21 +94,21 @@ async def test_pages_together_are_the_whole_answer_and_each_names_the_next(
     asked: dict[str, Any] = {"metric": "arr", "day": "2025-12-31", "by": ["account"], "periods": 2}
     whole = sk.metric("arr", day=DAY, by="account", periods=2, settings=services.settings).values
     seen: list[tuple[str, str]] = []
-    cursor, pages = None, 0
-    while pages == 0 or cursor is not None:
-        answer = await content(servers, "query_metric", limit=25, cursor=cursor, **asked)
+    after, pages = None, 0
+    while pages == 0 or after is not None:
+        answer = await content(servers, "query_metric", limit=25, after=after, **asked)
         assert answer["total"] == len(whole)
         assert len(answer["values"]) <= 25
         seen += [(value["period"]["label"], value["members"]["account"]) for value in answer["values"]]
-        cursor, pages = answer["next_cursor"], pages + 1
+        after, pages = answer["next"], pages + 1
     assert seen == [(value.period.label, dict(value.members)["account"]) for value in whole]
     assert pages == -(-len(whole) // 25)
 
 
-async def test_a_cursor_of_another_question_is_refused(servers: Servers) -> None:
+async def test_a_token_of_another_question_is_refused(servers: Servers) -> None:
     first = await content(servers, "query_metric", metric="arr", by=["account"], limit=1)
-    for cursor in (first["next_cursor"], "nonsense", "WzEsbnVsbF0"):
-        told = await problem(servers, "query_metric", metric="mrr", by=["account"], cursor=cursor)
+    for after in (first["next"], "nonsense", "WzEsbnVsbF0"):
+        told = await problem(servers, "query_metric", metric="mrr", by=["account"], after=after)
         assert (told["code"], told["retryable"]) == ("input", False)
         assert told["hint"]
 
@@ -180,3 +180,33 @@ async def test_a_definition_tells_its_formula_and_sources(servers: Servers, serv
     expected = sk.explain("arr", settings=services.settings)
     assert (answer["formula"], answer["sql"]) == (expected.formula, dict(expected.sql))
     assert {table["table"] for table in answer["tables"]} == {"subscriptions", "fx_rates"}
+
+
+async def test_the_catalogue_definitions_and_the_state_of_the_data_are_resources(
+    servers: Servers, services: Services
+) -> None:
+    async with Client(servers[LOCAL]) as client:
+        read = {}
+        for uri in ("metrics://catalogue", "metrics://definitions/arr", "metrics://status"):
+            [found] = (await client.read_resource(uri)).contents
+            assert isinstance(found, TextResourceContents)
+            read[uri] = json.loads(found.text)
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource("metrics://definitions/arrr")
+    assert {item["name"] for item in read["metrics://catalogue"]} == {item.name for item in services.catalogue}
+    assert read["metrics://definitions/arr"]["formula"] == sk.explain("arr", settings=services.settings).formula
+    tables = {item["table"]: item["status"] for item in read["metrics://status"]["tables"]}
+    assert tables["subscriptions"] == "fresh"
+    assert caught.value.error.data["code"] == "unknown-name"
+
+
+async def test_prompts_ask_by_the_rules_and_names_of_metrics_are_completed(servers: Servers) -> None:
+    async with Client(servers[LOCAL]) as client:
+        assert [prompt.name for prompt in (await client.list_prompts()).prompts] == ["brief", "why"]
+        [message] = (await client.get_prompt("why", {"metric": "nrr"})).messages
+        ref = ResourceTemplateReference(uri="metrics://definitions/{name}")
+        completed = await client.complete(ref, {"name": "name", "value": "ar"})
+    assert isinstance(message.content, TextContent)
+    assert "nrr" in message.content.text
+    assert "digit for digit" in message.content.text
+    assert "arr" in completed.completion.values

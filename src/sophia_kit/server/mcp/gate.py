@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sophia_kit.core.errors import InvalidRequest, MethodRefused, RequestRefused, SophiaError, Unauthenticated
+from sophia_kit.core.errors import InvalidRequest, MethodRefused, RequestRefused, SophiaError
 from sophia_kit.server.auth.caller import caller_of
 from sophia_kit.server.problems import refuse
 
@@ -45,7 +45,7 @@ class Gate:
             caller_of(scope).require(self._scope)
             _check_head(scope)
         except SophiaError as error:
-            await refuse(error, scope, receive, send, _advice(error))
+            await refuse(error, scope, receive, send, {"Allow": "POST"} if isinstance(error, MethodRefused) else None)
             return
         body = await _body(receive)
         if body is None:
@@ -81,12 +81,6 @@ def _check_head(scope: Scope) -> None:
 
 def _media_type(text: str) -> str:
     return text.partition(";")[0].strip().lower()
-
-
-def _advice(error: SophiaError) -> dict[str, str]:
-    if isinstance(error, MethodRefused):
-        return {"Allow": "POST"}
-    return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
 
 
 async def _body(receive: Receive) -> bytes | None:

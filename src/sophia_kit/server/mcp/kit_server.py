@@ -26,6 +26,7 @@ from pydantic import AnyUrl, ValidationError
 from pydantic_core import to_json
 
 from sophia_kit.core.errors import InputError, InternalError, InvalidRequest, SophiaError, UnknownName
+from sophia_kit.server.auth.audit import note
 from sophia_kit.server.auth.caller import Caller, caller_of
 from sophia_kit.server.mcp.names import SERVERS
 
@@ -153,12 +154,16 @@ class KitServer(MCPServer[Any]):
             raise MCPError(code, _sentence(found), found.problem() | {"uri": str(uri)}) from error
 
     async def _admit(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Remember who asks while the request lasts."""
+        """Remember who asks while the request lasts, and what for in the audit log."""
+        scope = ctx.request.scope if ctx.request is not None else {}
         try:
-            caller = self._fixed or caller_of(ctx.request.scope if ctx.request is not None else {})
+            caller = self._fixed or caller_of(scope)
             caller.require(self._scope)
         except SophiaError as error:
             raise MCPError(INVALID_PARAMS, _sentence(error), error.problem()) from error
+        called = (ctx.params or {}).get("name")
+        if ctx.method == "tools/call" and called in self._scopes:
+            note(scope, "tool", called)
         token = _caller.set(caller)
         try:
             return await call_next(ctx)

@@ -30,6 +30,7 @@ from sophia_kit.server.mcp.metric_models import (
     metric_answer,
     question_answer,
 )
+from sophia_kit.server.mcp.metrics_resources import offer_metric_prompts, offer_metric_resources
 from sophia_kit.server.mcp.paging import fitting_count, page_size
 from sophia_kit.server.mcp.value_models import value_model
 from sophia_kit.server.records.continuation import Continuation, fingerprint
@@ -77,6 +78,8 @@ def build(services: Services, caller: Caller | None) -> KitServer:
     server.reads("Query a metric")(tools.query_metric)
     server.reads("Explain a change")(tools.explain_change)
     server.reads("Ask in plain English", scope="ask")(tools.ask)
+    offer_metric_resources(server)
+    offer_metric_prompts(server)
     return server
 
 

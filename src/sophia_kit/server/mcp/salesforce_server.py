@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import Field
 
 from sophia_kit.server.mcp.describing import offer_descriptions
 from sophia_kit.server.mcp.given import given_of
@@ -53,4 +55,13 @@ def build(services: Services, caller: Caller | None) -> KitServer:
             offer_records(server, given[records.name], name=name, title=title, description=description)
     offer_queries(server, given, services.settings.mcp)
     offer_descriptions(server, "salesforce", given)
+
+    @server.prompt(title="Review an account")
+    def account_review(account: Annotated[str, Field(description="The account's name.")]) -> str:
+        """Who a customer is, its open and decided deals, whom to talk to."""
+        return (
+            f"Review the account {account}: find it with find_accounts, then its deals with find_opportunities and its "
+            "people with find_contacts. Tell amounts with their currency, and add none of them up."
+        )
+
     return server

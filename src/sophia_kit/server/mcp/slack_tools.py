@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AwareDatetime, Field, create_model
 
-from sophia_kit.core.errors import InputError
+from sophia_kit.core.errors import InputError, UnknownName
 from sophia_kit.server.mcp.paging import fitting_count, page_size
 from sophia_kit.server.mcp.record_tools import AFTER, LIMIT, Row, fitting_page, shortened
 from sophia_kit.server.mcp.slack_names import Named, SlackNames, matching
@@ -223,15 +223,15 @@ class SlackTools:
     def _channel(self, name: str) -> Named:
         """
         Raises:
-            InputError: no channel is called so, or several are.
+            UnknownName: no channel is called so.
+            InputError: several are.
         """
         with self._server.services.snapshots.current() as engine:
             known = SlackNames(engine, self._given, self._server.caller.principal).channels()
         found = matching(f"#{name.lstrip('#')}", known)
         if len(found) == 1:
             return found[0]
-        near = ", ".join(f"#{one.name} ({one.id})" for one in found)
-        raise InputError(
-            f"{name!r} names {'several channels' if found else 'no channel'}.",
-            hint=f"Meant may be {near}." if found else "list_channels tells which there are.",
-        )
+        if not found:
+            raise UnknownName("channel", name, [f"#{one.name}" for one in known if one.name])
+        meant = ", ".join(f"#{one.name} ({one.id})" for one in found)
+        raise InputError(f"{name!r} names several channels.", hint=f"Meant may be {meant}.")
