@@ -7,12 +7,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from sophia_kit.core.errors import InputError
 from sophia_kit.core.settings import CompanySettings
 from sophia_kit.metrics.value import Grain, Period
 
-__all__ = ["Calendar", "day_is_over", "months_before", "year_before"]
+__all__ = ["Calendar", "day_is_over", "months_before", "require_reckonable", "year_before"]
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_RECKONED = (date(1900, 1, 1), date(9000, 1, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,17 @@ def months_before(day: date, count: int) -> date:
     if (day + timedelta(days=1)).day == 1 or day.day > last.day:
         return last
     return last.replace(day=day.day)
+
+
+def require_reckonable(day: date) -> None:
+    """Go on when periods can be counted from a day in either direction without leaving the calendar.
+
+    Raises:
+        InputError: it is too near to the calendar's first or last day.
+    """
+    first, last = _RECKONED
+    if not first <= day < last:
+        raise InputError(f"{day} can't be asked about.", hint=f"Ask for a day from {first} on, and before {last}.")
 
 
 def day_is_over(day: date, moment: datetime, time_zone: str) -> bool:

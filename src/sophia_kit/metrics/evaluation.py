@@ -11,7 +11,7 @@ from sophia_kit.core.clock import Clock, company_day
 from sophia_kit.core.errors import InputError, UnknownName
 from sophia_kit.core.spans import told_span
 from sophia_kit.metrics.answers import Answer, Answers
-from sophia_kit.metrics.calendar import Calendar, day_is_over
+from sophia_kit.metrics.calendar import Calendar, day_is_over, require_reckonable
 from sophia_kit.metrics.cells import RATES_TABLE, Cell, Members, Reader
 from sophia_kit.metrics.comparison import COMPARISONS, Base, base_of, compare, mean_cell
 from sophia_kit.metrics.format import UNKNOWN, display_value
@@ -230,9 +230,10 @@ def check_query(definition: Definition, query: MetricQuery) -> Grain:
 
     Raises:
         UnknownName: a dimension, grain or comparison that isn't offered.
-        InputError: no periods, too many, a dimension twice, or a filter without members.
+        InputError: no periods, too many, a dimension twice, a filter without members, or a day outside of the calendar.
         AccessRefused: the principal may not see what is asked for.
     """
+    require_reckonable(query.day)
     grain = query.grain or definition.grains[0]
     if grain not in definition.grains:
         raise UnknownName(f"grain of {definition.name}", grain, definition.grains)

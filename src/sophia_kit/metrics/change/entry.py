@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from sophia_kit.core.clock import company_day
 from sophia_kit.core.errors import InputError, UnknownName
-from sophia_kit.metrics.calendar import Calendar, day_is_over
+from sophia_kit.metrics.calendar import Calendar, day_is_over, require_reckonable
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.change.asked import Asked
 from sophia_kit.metrics.change.dimensions import by_dimension
@@ -94,6 +94,7 @@ def explain_change(
         filters=tuple(restricted.items()),
         principal=principal,
     )
+    require_reckonable(query.day)
     if engine is None:
         assert known_at is not None
         over = day_is_over(query.day, clock.now(), settings.company.time_zone)

@@ -32,7 +32,7 @@ def parse_period(text: str, calendar: Calendar) -> Period:
     try:
         if found is not None:
             return _named(found.groupdict(), calendar)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise InputError(
         f"{text!r} is no period.", hint="Write a day 2025-12-02, a week 2025-W49, 2025-12, 2025-Q3 or 2025."

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from sophia_kit.core.clock import company_day
 from sophia_kit.core.errors import InputError
-from sophia_kit.metrics.calendar import Calendar, day_is_over
+from sophia_kit.metrics.calendar import Calendar, day_is_over, require_reckonable
 from sophia_kit.metrics.catalogue import Catalogue
 from sophia_kit.metrics.change import ChangeExplanation, explain_change
 from sophia_kit.metrics.change.words import against
@@ -208,6 +208,7 @@ def ask(
     engine = warehouse or current_engine(settings)
     clock, calendar = settings.clock(), Calendar.of(settings.company)
     on = day or company_day(clock.now(), settings.company.time_zone)
+    require_reckonable(on)
     over = day_is_over(on, clock.now(), settings.company.time_zone)
     if on > company_day(clock.now(), settings.company.time_zone):
         raise InputError(f"{on} has not come yet.", hint="Ask on a day up to today.")

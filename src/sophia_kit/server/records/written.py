@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-__all__ = ["Day", "KnownAt", "Moment", "Token"]
+__all__ = ["Day", "KnownAt", "Moment", "Token", "in_utc"]
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*")
@@ -26,10 +26,18 @@ def _moment(value: Any) -> Any:
     return value
 
 
+def in_utc(moment: datetime) -> datetime:
+    """A time in UTC; one that lies outside of the calendar there is the calendar's first or last."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return (datetime.min if moment.year == 1 else datetime.max).replace(tzinfo=UTC)
+
+
 Day = Annotated[date, BeforeValidator(_day)]
 """`2025-12-31`."""
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
-"""`2025-12-31T06:00:00Z`, or with another offset."""
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment), AfterValidator(in_utc)]
+"""`2025-12-31T06:00:00Z`, or with another offset; held in UTC."""
 KnownAt = Day | Moment
 """A day, of which its end is meant, or a time."""
 Token = Annotated[str, Field(max_length=4_000, pattern="^[A-Za-z0-9_-]+$")]

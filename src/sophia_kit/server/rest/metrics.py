@@ -27,7 +27,7 @@ from sophia_kit.metrics.written import filters_of
 from sophia_kit.server.auth.caller import Caller, needs
 from sophia_kit.server.records.continuation import Continuation, fingerprint
 from sophia_kit.server.records.page import engine_of, version_of
-from sophia_kit.server.records.written import Day, KnownAt, Token
+from sophia_kit.server.records.written import Day, KnownAt, Token, in_utc
 from sophia_kit.server.rest.answers import Desk
 from sophia_kit.server.rest.document import scoped
 from sophia_kit.server.rest.metric_models import AskedAnswer, ChangesAnswer, ExplainAnswer, MetricAnswer
@@ -275,7 +275,7 @@ class _Layer:
     def _moment(self, known_at: date | datetime | None) -> datetime | None:
         if known_at is None or isinstance(known_at, datetime):
             return known_at
-        return end_of_day(known_at, ZoneInfo(self.services.settings.company.time_zone))
+        return in_utc(end_of_day(known_at, ZoneInfo(self.services.settings.company.time_zone)))
 
     @contextmanager
     def _engine(self, known_at: datetime | None, start: Continuation | None = None) -> Iterator[Engine | None]:
