@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import socket
+import struct
+import sys
 from typing import Final
 
 import uvicorn
@@ -14,6 +17,9 @@ __all__ = ["DrainingServer", "LastAnswers"]
 
 _DRAIN_S: Final = 1.0
 _LOOK_S: Final = 0.05
+# linux/filter.h and asm-generic/socket.h
+_RETURN: Final = 0x06
+_SO_ATTACH_FILTER: Final = 26
 
 
 class LastAnswers:
@@ -38,9 +44,9 @@ class LastAnswers:
 
 
 class DrainingServer(uvicorn.Server):
-    """Uvicorn, which when told to end first has its callers leave: `ending` is set, requests are still taken for a
-    moment, each as its connection's last. Then nothing new is accepted, and what runs may finish within the patience
-    of the configuration. A second Ctrl-C ends the wait."""
+    """Uvicorn, which when told to end lets its callers leave first: `ending` is set, no connection is taken any more,
+    and those that are open get the answers they wait for, each as their last. Then what runs may finish within the
+    patience of the configuration. A second Ctrl-C ends the wait."""
 
     def __init__(self, config: uvicorn.Config, *, ending: asyncio.Event) -> None:
         super().__init__(config)
@@ -48,8 +54,26 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._ending.set()
+        for listener in sockets or ():
+            _take_no_more(listener)
         ends = asyncio.get_running_loop().time() + _DRAIN_S
+        # What had connected before is accepted meanwhile.
+        await asyncio.sleep(_LOOK_S)
         # Uvicorn keeps a set of connections, and no event of its becoming empty.
         while self.server_state.connections and not self.force_exit and asyncio.get_running_loop().time() < ends:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_S)
         await super().shutdown(sockets)
+
+
+def _take_no_more(listener: socket.socket) -> None:
+    """Have a listening socket ignore who knocks from now on, where the system can (Linux).
+
+    Closing it resets every connection that was made and not yet accepted, with the request that is in it. Ignored,
+    nobody connects any more; what has connected can be accepted before it is closed; and who knocked is refused when
+    the knock is repeated. The filter is one instruction of the socket filters that socket(7) describes: drop all.
+    """
+    if sys.platform != "linux":
+        return
+    instruction = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, 0))
+    program = struct.pack("HP", 1, ctypes.addressof(instruction))
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

@@ -1,0 +1,100 @@
+"""The server's end: nobody who was let in goes without an answer, and nobody is waited for forever."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from sophia_kit.core.settings import load_settings
+from sophia_kit.server import Services, create_app
+from sophia_kit.server.draining import DrainingServer
+
+
+@contextmanager
+def served(root: Path) -> Iterator[tuple[str, DrainingServer, threading.Thread]]:
+    """The application on a free port, in a thread of this process."""
+    (root / "sophia.toml").touch()
+    with Services.open(load_settings(root, server={"requests_per_minute": 1_000_000})) as services:
+        app = create_app(services, apps=())
+
+        @app.get("/try/soon")
+        def soon() -> int:
+            time.sleep(0.005)
+            return 1
+
+        @app.get("/try/never")
+        async def never() -> None:
+            await asyncio.sleep(60)
+
+        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
+        server = DrainingServer(config, ending=app.state.ending)
+        running = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        running.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", server, running
+        finally:
+            server.should_exit = True
+            running.join(20)
+            listener.close()
+
+
+def test_told_to_end_under_load_each_request_that_was_taken_is_answered(tmp_path: Path) -> None:
+    became: Counter[str] = Counter()
+    busy = threading.Event()
+
+    def ask(url: str) -> None:
+        with httpx.Client(timeout=20) as client:
+            while True:
+                try:
+                    became[str(client.get(url).status_code)] += 1
+                except httpx.ConnectError:
+                    # Nothing was sent: nobody listens any more.
+                    return
+                except httpx.HTTPError as error:
+                    became[repr(error)] += 1
+                    return
+                if became["200"] > 60:
+                    busy.set()
+
+    with served(tmp_path) as (url, server, running):
+        threads = [threading.Thread(target=ask, args=(url + "/try/soon",)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        assert busy.wait(30)
+        server.should_exit = True
+        for thread in threads:
+            thread.join(30)
+        running.join(20)
+        assert not running.is_alive()
+    assert became.keys() == {"200"}
+
+
+def test_what_takes_longer_than_the_patience_is_told_so(tmp_path: Path) -> None:
+    with served(tmp_path) as (url, server, running):
+        threading.Timer(0.5, lambda: setattr(server, "should_exit", True)).start()
+        answer = httpx.get(url + "/try/never", timeout=20)
+        running.join(20)
+        assert not running.is_alive()
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["retryable"]) == (503, "shutting-down", True)
+
+
+def test_while_it_ends_each_answer_is_its_connection_s_last_and_it_is_not_ready(tmp_path: Path) -> None:
+    with served(tmp_path) as (url, server, _), httpx.Client() as client:
+        assert "connection" not in client.get(url + "/healthz").headers
+        server.should_exit = True
+        while not server._ending.is_set():
+            time.sleep(0.01)
+        answer = client.get(url + "/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "shutting down")
+    assert answer.headers["connection"] == "close"
