@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,11 +79,8 @@ class _LocalModel:
             for place, numbers in enumerate(counted)
             for start in range(0, max(len(numbers), 1), _WINDOW)
         ]
-        # Of like lengths together: a batch is as wide as its longest.
-        windows.sort(key=lambda window: len(window[1]))
         sums = np.zeros((len(texts), 384))
-        for start in range(0, len(windows), _BATCH):
-            batch = windows[start : start + _BATCH]
+        for batch in _batches(windows):
             for (place, numbers), vector in zip(batch, self._read([numbers for _, numbers in batch]), strict=True):
                 sums[place] += vector * (len(numbers) + 2)
         sums /= np.linalg.norm(sums, axis=1, keepdims=True)
@@ -107,6 +104,18 @@ class _LocalModel:
         return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True))
 
 
+def _batches(windows: list[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
+    """The windows, those of like lengths together: a batch is as wide as its longest."""
+    batch: list[tuple[int, list[int]]] = []
+    for window in sorted(windows, key=lambda one: len(one[1])):
+        if len(batch) == _BATCH or (batch and len(window[1]) > 2 * len(batch[0][1]) + 8):
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
+
+
 _lock = threading.Lock()
 _opened: InferenceSession | None = None
 
@@ -127,6 +136,8 @@ def _session() -> InferenceSession:
                     provider="local",
                 )
             options = onnxruntime.SessionOptions()
+            # Threads that spin while they wait would take the processor from everything else.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             options.intra_op_num_threads = 2
             _opened = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         return _opened
