@@ -6,17 +6,21 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal
 
 from sophia_kit.connectors import CONNECTORS, connect
+from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import NoSnapshot, SophiaError, UnknownName
 from sophia_kit.core.settings import Settings
+from sophia_kit.core.transport import is_loopback
 from sophia_kit.proofs import ensure_signer
 from sophia_kit.state import State
 from sophia_kit.warehouse import SnapshotStore, Warehouse
 
 __all__ = ["PartHealth", "PartState", "check_part", "check_parts"]
 
+_SOON: Final = timedelta(days=14)
 PartState = Literal["unconfigured", "configured", "reachable", "failing"]
 
 
@@ -132,6 +136,28 @@ def _snowflake(settings: Settings) -> PartHealth:
         return PartHealth("snowflake", "reachable", said, "Run `sophia warehouse plan`." if behind else None)
 
 
+def _authentication(settings: Settings) -> PartHealth:
+    part, server = "authentication", settings.server
+    if server.authentication == "off":
+        hint = "Set SOPHIA_SERVER__AUTHENTICATION=tokens to let others in; see docs/access.md."
+        if not is_loopback("127.0.0.1" if server.host == "localhost" else server.host):
+            return PartHealth(part, "failing", f"off, and {server.host} can be reached from other machines", hint)
+        return PartHealth(part, "unconfigured", "off: the server answers this machine alone", hint)
+    # Real time, also where the demo's clock stands still: tokens expire in earnest.
+    now = SystemClock().now()
+    with State.open(settings.state_location) as state:
+        valid = state.access.valid_tokens(now)
+    if not valid:
+        return PartHealth(part, "failing", "no token is valid: nobody could ask", "Run `sophia tokens create`.")
+    said = f"{len(valid)} {'token is' if len(valid) == 1 else 'tokens are'} valid"
+    ending = [token for token in valid if token.expires_at - now < _SOON]
+    if not ending:
+        return PartHealth(part, "reachable", said)
+    names = ", ".join(sorted({token.name for token in ending}))
+    hint = f"Make the next with `sophia tokens create`, before those of {names} end; `sophia tokens list` says when."
+    return PartHealth(part, "reachable", f"{said}, {len(ending)} of them for less than {_SOON.days} days", hint)
+
+
 async def _vendor(provider: str, settings: Settings) -> PartHealth:
     async with connect(provider, settings) as connector:
         health = await connector.health()
@@ -144,4 +170,5 @@ _LOCAL: Final[Mapping[str, Callable[[Settings], PartHealth]]] = {
     "landing": _landing,
     "evidence key": _key,
     "snowflake": _snowflake,
+    "authentication": _authentication,
 }

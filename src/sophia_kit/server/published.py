@@ -85,7 +85,7 @@ class PublishedApps:
         """Each application below its path, and its path without the last slash."""
         found: list[BaseRoute] = []
         for path, app in self._mounts:
-            found += [Mount(path, app=_ProblemsOnly(AppAccess(app))), Route(path, _to_slash)]
+            found += [Mount(path, app=AppAccess(_ProblemsOnly(app))), Route(path, _to_slash)]
         return found
 
     @asynccontextmanager

@@ -17,7 +17,7 @@ SCOPES: Final[dict[str, str]] = {
     "gong:read": "Gong's calls",
     "repo:read": "the tree of the repositories that are read",
     "apps:read": "the published apps",
-    "status:read": "how the server and its parts are: readiness, metrics, service levels, the API's description",
+    "status:read": "how the server and its parts are: readiness, metrics, service levels",
 }
 """Name -> what it permits."""
 
