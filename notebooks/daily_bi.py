@@ -77,8 +77,13 @@ def _(asked, controls, reports):
 
 
 @app.cell
-def _(params, principal, sk, surface):
-    brief = surface.attempt(lambda: sk.daily_brief(day=params.day, segment=params.segment, principal=principal))
+def _(params, principal, reports, sk, surface):
+    def _brief():
+        found = sk.daily_brief(day=params.day, segment=params.segment, principal=principal)
+        # By the model that llm.analysis_model names; the rules' narrative stays where there is none.
+        return reports.with_analysis(found, principal=principal)
+
+    brief = surface.attempt(_brief)
     return (brief,)
 
 

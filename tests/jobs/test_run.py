@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from tests.conftest import Project
+
+from sophia_kit.core.llm_settings import LlmSettings
+from sophia_kit.core.settings import Settings
+from sophia_kit.jobs.process import NotebookProcess
 
 DEMO = {"SOPHIA_WORKSPACE": "demo", "SOPHIA_FROZEN_AT": "2025-12-31T23:59:59-06:00"}
 
@@ -206,6 +211,7 @@ def test_a_run_sees_no_secret_it_has_no_use_for(loaded: Project, add_job: Callab
     secrets = (
         *("SALESFORCE__CLIENT_SECRET", "SALESFORCE__REFRESH_TOKEN", "SLACK__TOKEN", "GONG__ACCESS_KEY_SECRET"),
         *("NOTION__TOKEN", "GITHUB__TOKEN", "GITHUB__PRIVATE_KEY", "N8N__API_KEY", "PRIVACY__HASH_KEY"),
+        *("LLM__KEYS__OPENAI", "LLM__REDIS_URL"),
         *("SNOWFLAKE__TOKEN", "SNOWFLAKE__PRIVATE_KEY", "SNOWFLAKE__WRITER_TOKEN", "SNOWFLAKE__WRITER_PRIVATE_KEY"),
     )
     canaries = {f"SOPHIA_{name}": f"canary-{name}-that-is-long-enough" for name in secrets}
@@ -214,6 +220,31 @@ def test_a_run_sees_no_secret_it_has_no_use_for(loaded: Project, add_job: Callab
     assert "canary" not in done.stdout + done.stderr
     logs = [log.read_text() for log in (loaded.root / "data" / "demo" / "reports").glob("*/output.log")]
     assert [line for log in logs for line in log.splitlines() if line.startswith("seen:")] == ["seen: ['OTHER']"]
+
+
+@pytest.mark.parametrize("model", [None, "writer"])
+def test_a_models_secrets_reach_the_notebook_only_when_a_model_is_to_write(tmp_path: Path, model: str | None) -> None:
+    deployments = {
+        "ours": {"provider": "openai", "model": "gpt-5-mini", "serves": "writer"},
+        "spare": {"provider": "portkey", "model": "small", "upstream": "groq", "config": '{"api_key": "${vault}"}'},
+        "other": {"provider": "openrouter", "model": "large"},
+    }
+    llm = {
+        "deployments": deployments,
+        "fallbacks": {"writer": ["small"]},
+        "keys": {name: f"canary-{name}" for name in ("openai", "ours", "portkey", "groq", "vault", "openrouter")},
+        "redis_url": "redis://canary",
+        "analysis_model": model,
+    }
+    settings = Settings(root=tmp_path, llm=LlmSettings.model_validate(llm), state_url=SecretStr("postgresql://canary"))
+    script = tmp_path / "seen.py"
+    script.write_text("import os\nprint(*sorted(n for n, v in os.environ.items() if 'canary' in v))\n")
+    run_dir = tmp_path / "run"
+    with NotebookProcess(settings, script, [], run_dir=run_dir, run_id="one") as process:
+        assert process.run(60).exit_code == 0
+    keys = ("GROQ", "OPENAI", "OURS", "PORTKEY", "VAULT")
+    handed = [*(f"SOPHIA_LLM__KEYS__{name}" for name in keys), "SOPHIA_LLM__REDIS_URL", "SOPHIA_STATE_URL"]
+    assert (run_dir / "output.log").read_text().split() == (handed if model else [])
 
 
 def test_with_nothing_configured_a_run_refuses_and_lists_what_is_missing(project: Project) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from sophia_kit.core.fact import Fact
-from sophia_kit.reports import DailyBrief, Facts, narrate, plain_text
+from sophia_kit.reports import Author, DailyBrief, Facts, narrate, plain_text
 
 
 def told(facts: Facts) -> list[tuple[str, str]]:
@@ -47,7 +47,7 @@ def test_it_says_what_the_facts_say(brief: DailyBrief) -> None:
 
 
 def test_it_says_who_wrote_it(brief: DailyBrief) -> None:
-    assert brief.narrative.author == "rules"
+    assert brief.narrative.author == Author("rules", "No model is configured to write it.")
 
 
 def test_the_same_facts_give_the_same_words(brief: DailyBrief) -> None:

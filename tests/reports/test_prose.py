@@ -64,6 +64,6 @@ def test_an_unknown_reference_is_refused_and_a_near_one_named() -> None:
     assert "arr.period" in (refused.value.hint or "")
 
 
-@pytest.mark.parametrize("prose", ["No one may say so.", "Often attended; a thorough weekend; foursquare; the end."])
+@pytest.mark.parametrize("prose", ["No one may say so.", "Often attended; a thorough tenant; foursquare; the end."])
 def test_words_that_only_look_like_numbers_are_left_alone(prose: str) -> None:
     assert plain_text(fill(prose, FACTS)) == prose

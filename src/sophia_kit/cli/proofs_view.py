@@ -16,7 +16,7 @@ from rich.text import Text
 from sophia_kit.cli.context import relative
 
 if TYPE_CHECKING:
-    from sophia_kit.proofs import Entry, FileDigest, TrailReport, VerifyReport
+    from sophia_kit.proofs import Authorship, Entry, FileDigest, TrailReport, VerifyReport
 
 __all__ = ["Listing", "list_table", "listing", "show_json", "show_page", "verify_page"]
 
@@ -123,6 +123,7 @@ def show_page(entry: Entry) -> RenderableType:
         ("Lock", _file(run.lock)),
         ("Notebook", "none" if run.notebook is None else _file(run.notebook)),
         ("Snapshot", escape(run.snapshot_id or "none")),
+        *([] if run.narrative is None else [("Prose by", escape(_author(run.narrative)))]),
         ("Versions", f"sophia-kit {run.kit_version}, Python {run.python_version}"),
     ]
     for row in rows:
@@ -185,6 +186,12 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _author(narrative: Authorship) -> str:
+    who = narrative.author if narrative.author == "rules" else f"the model {narrative.model}"
+    version = f" ({narrative.version})" if narrative.version else ""
+    return f"{who}{version}. {narrative.reason}"
 
 
 def _data(demo: bool) -> str:

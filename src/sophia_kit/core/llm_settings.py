@@ -87,6 +87,7 @@ class LlmSettings(BaseModel):
         preset: how the policy weighs quality, cost, speed and health when a request doesn't say.
         prefer: models that you like, the best liked first; it counts a little in the policy's score.
         data_policy: where prompts may go when a request doesn't say.
+        analysis_model: the model that writes a brief's narrative from its facts; rules write it when there is none.
         models: by a model's name (as deployed or as asked for), what you know better than the catalogue.
     """
 
@@ -117,6 +118,7 @@ class LlmSettings(BaseModel):
     preset: Literal["economy", "balanced", "quality", "fast"] = "balanced"
     prefer: tuple[str, ...] = ()
     data_policy: Literal["any", "no-training", "local"] = "any"
+    analysis_model: str | None = None
     models: dict[str, ModelSettings] = {}
     budget: BudgetSettings = BudgetSettings()
     limits: LimitSettings = LimitSettings()

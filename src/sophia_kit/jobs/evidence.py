@@ -13,7 +13,7 @@ from typing import Any
 from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import JobFailed
 from sophia_kit.core.settings import Settings
-from sophia_kit.proofs import MetricReading, SourceFreshness
+from sophia_kit.proofs import Authorship, MetricReading, SourceFreshness
 from sophia_kit.state import State
 from sophia_kit.warehouse import Snapshot, Warehouse
 
@@ -44,12 +44,13 @@ class StateWitness:
 
 @dataclass(frozen=True, slots=True)
 class NotebookResult:
-    """What the notebook left beside its report: the values it reported and the snapshot it read."""
+    """What the notebook left beside its report: the values it reported, the snapshot it read, who wrote its prose."""
 
     snapshot_id: str
     metrics: tuple[MetricReading, ...]
     freshness: tuple[SourceFreshness, ...]
     files: tuple[Path, ...]
+    narrative: Authorship | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def read_result(run_dir: Path) -> NotebookResult:
         freshness = tuple(_freshness(table) for table in content["freshness"])
         files = tuple(run_dir / name for name in content["files"])
         snapshot_id = str(content["snapshot_id"])
+        narrative = _authorship(content.get("narrative"))
     except FileNotFoundError:
         raise JobFailed(
             f"The notebook ended well but left no {RESULT} in {run_dir}.",
@@ -93,7 +95,7 @@ def read_result(run_dir: Path) -> NotebookResult:
         raise JobFailed(
             f"{file} isn't what `sk.publish` writes: {error}.", hint="End the notebook with `sk.publish(brief)`."
         ) from None
-    return NotebookResult(snapshot_id, metrics, freshness, (*files, file))
+    return NotebookResult(snapshot_id, metrics, freshness, (*files, file), narrative)
 
 
 def _reading(value: Mapping[str, Any]) -> MetricReading:
@@ -107,6 +109,14 @@ def _reading(value: Mapping[str, Any]) -> MetricReading:
         members=dict(value.get("members", {})),
         unknown=value.get("unknown"),
     )
+
+
+def _authorship(author: Mapping[str, Any] | None) -> Authorship | None:
+    if author is None:
+        return None
+    if author["author"] not in ("rules", "model"):
+        raise ValueError(f"no author is called {author['author']!r}")
+    return Authorship(author["author"], str(author["reason"]), author.get("model"), author.get("version"))
 
 
 def _freshness(table: Mapping[str, Any]) -> SourceFreshness:

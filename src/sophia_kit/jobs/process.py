@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from sophia_kit.connectors import CONNECTORS
 from sophia_kit.core.errors import JobFailed
@@ -115,18 +117,53 @@ class NotebookProcess:
 
 def _environment(settings: Settings, run_dir: Path, run_id: str) -> dict[str, str]:
     """The child's environment: ours, without secrets it has no use for, with the settings it must share."""
-    sections = (*CONNECTORS, "privacy", "snowflake")
-    secret = ("SOPHIA_PROOF_KEY", "SOPHIA_STATE_URL", *(f"SOPHIA_{section.upper()}__" for section in sections))
-    child = {name: value for name, value in os.environ.items() if not name.upper().startswith(secret)}
+    sections = (*CONNECTORS, "privacy", "snowflake", "llm__keys", "llm__redis_url")
+    secret = ("SOPHIA_PROOF_KEY", "SOPHIA_STATE_URL", *(f"SOPHIA_{section.upper()}" for section in sections))
+    child = {name: value for name, value in os.environ.items() if not _is_secret(name.upper(), secret)}
     return (
         child
         | settings.environment()
+        | _analysis_secrets(settings)
         | {
             "SOPHIA_RUN_DIR": str(run_dir),
             "SOPHIA_RUN_ID": run_id,
             "PYTHONUNBUFFERED": "1",
         }
     )
+
+
+def _is_secret(name: str, secret: Sequence[str]) -> bool:
+    """Whether it is one of these variables, or one below it; a section as a whole (`SOPHIA_LLM`) may hold secrets."""
+    return name == "SOPHIA_LLM" or any(name == one or name.startswith(f"{one}__") for one in secret)
+
+
+def _analysis_secrets(settings: Settings) -> dict[str, str]:
+    """What the notebook needs to have a model write: the keys of that model's deployments and of its fallbacks', and
+    where its calls are booked and cached. Nothing when no model is to write."""
+    llm = settings.llm
+    if llm.analysis_model is None:
+        return {}
+    models = {llm.analysis_model, *llm.fallbacks.get(llm.analysis_model, ())}
+    owners: set[str] = set()
+    for name, deployment in llm.deployments.items():
+        if deployment.name in models:
+            owners |= {name, deployment.provider, deployment.upstream or name}
+            owners |= set(_PLACEHOLDER.findall(deployment.config or ""))
+    plain = {owner.lower().replace("-", "_") for owner in owners}
+    found = {
+        f"SOPHIA_LLM__KEYS__{name.upper().replace('-', '_')}": key.get_secret_value()
+        for name, key in llm.keys.items()
+        if name.lower().replace("-", "_") in plain
+    }
+    if llm.redis_url is not None:
+        found["SOPHIA_LLM__REDIS_URL"] = llm.redis_url.get_secret_value()
+    if settings.state_url is not None:
+        found["SOPHIA_STATE_URL"] = settings.state_url.get_secret_value()
+    return found
+
+
+_PLACEHOLDER: Final = re.compile(r"\$\{([^{}]+)\}")
+"""A key in the config of a Portkey deployment."""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -248,6 +248,7 @@ def _statement(
         snapshot_id=None if seal is None else seal.snapshot_id,
         freshness=() if result is None else result.freshness,
         metrics=() if result is None else result.metrics,
+        narrative=None if result is None else result.narrative,
         errors=record.errors,
     )
     return Statement(run, subjects)

@@ -6,6 +6,7 @@ from sophia_kit.proofs.report import Finding, TrailReport, UncheckedSubject, Ver
 from sophia_kit.proofs.statement import (
     PREDICATE_TYPE,
     STATEMENT_TYPE,
+    Authorship,
     ClockReading,
     CodeState,
     FileDigest,
@@ -26,6 +27,7 @@ __all__ = [
     "PAYLOAD_TYPE",
     "PREDICATE_TYPE",
     "STATEMENT_TYPE",
+    "Authorship",
     "ClockReading",
     "CodeState",
     "Entry",

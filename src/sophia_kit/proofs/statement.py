@@ -25,6 +25,7 @@ from sophia_kit.proofs.canonical import canonical_json
 __all__ = [
     "PREDICATE_TYPE",
     "STATEMENT_TYPE",
+    "Authorship",
     "ClockReading",
     "CodeState",
     "FileDigest",
@@ -142,6 +143,23 @@ class MetricReading:
     unknown: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Authorship:
+    """Who wrote the prose of a report.
+
+    Attributes:
+        author: `model` when a model's text stands; it refers to facts, and its numbers were filled in.
+        model: the model that wrote it, or whose text was refused, by its configured name; None when none answered.
+        version: the model's name as its provider gave it, and which prompt and check were in force.
+        reason: why it was this author.
+    """
+
+    author: Literal["rules", "model"]
+    reason: str
+    model: str | None = None
+    version: str | None = None
+
+
 @functools.cache
 def _kit_version() -> str:
     try:
@@ -169,6 +187,7 @@ class Run:
         snapshot_id: the snapshot that was read; None when there was none.
         freshness: one per table that was read.
         metrics: the values that were reported.
+        narrative: who wrote the report's prose; None when there is none.
         errors: RFC 9457 problem objects, as `SophiaError.problem` gives them.
     """
 
@@ -186,6 +205,7 @@ class Run:
     snapshot_id: str | None = None
     freshness: tuple[SourceFreshness, ...] = ()
     metrics: tuple[MetricReading, ...] = ()
+    narrative: Authorship | None = None
     errors: tuple[Mapping[str, Any], ...] = ()
     kit_version: str = field(default_factory=_kit_version)
     python_version: str = field(default_factory=platform.python_version)

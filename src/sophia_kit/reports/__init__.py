@@ -3,10 +3,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sophia_kit.reports.analysis import with_analysis
 from sophia_kit.reports.daily import BriefChoices, brief_choices, daily_brief, segments
 from sophia_kit.reports.facts import Explanation, Facts
 from sophia_kit.reports.model import DailyBrief, Finding, FreshnessGate, Kpi, Mover
-from sophia_kit.reports.narrative import Narrative, narrate
+from sophia_kit.reports.narrative import Author, Narrative, narrate
 from sophia_kit.reports.parameters import (
     BriefParameters,
     parse_arguments,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONNECTOR_OPTIONS",
     "LAB_OPTIONS",
+    "Author",
     "BriefChoices",
     "BriefParameters",
     "ConnectorParameters",
@@ -160,6 +162,7 @@ __all__ = [
     "waterfall_chart",
     "why_heading",
     "why_rows",
+    "with_analysis",
 ]
 
 # The labs' are for the labs alone; the others need Altair and Jinja, which take a second to import and belong to the

@@ -19,7 +19,7 @@ from sophia_kit.reports.charts import MOVEMENTS, Drawing, breakdown_chart, spark
 from sophia_kit.reports.facts import Explanation, Line, anchor
 from sophia_kit.reports.model import DailyBrief, Kpi, Why
 from sophia_kit.reports.theme import COLOURS, FONTS, css_variables
-from sophia_kit.reports.views import change_fact
+from sophia_kit.reports.views import author_line, change_fact
 from sophia_kit.reports.waterfall import waterfall_chart, waterfall_text
 
 __all__ = ["page_template", "render"]
@@ -51,6 +51,7 @@ def render(brief: DailyBrief) -> str:
         head=brief.header,
         facts=brief.facts.numbers,
         anchor=anchor,
+        author_line=author_line,
         change=lambda kpi, kind: change_fact(brief, kpi, kind),
         reasons_shown=REASONS_SHOWN,
         cards=[kpi for name in CARDS if (kpi := brief.kpi(name)) is not None],

@@ -1,8 +1,4 @@
-"""The narrative of a brief, written by rules from facts.
-
-`narrate` is the one place where a model's analysis will enter: it receives `Facts`, it returns prose with
-references, and `fill` refuses prose that brings a number of its own.
-"""
+"""The narrative of a brief, written by rules from facts. `analysis.py` beside it lets a model write in their place."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from typing import Final, Literal
 from sophia_kit.reports.facts import Facts
 from sophia_kit.reports.prose import Part, fill
 
-__all__ = ["Narrative", "Paragraph", "narrate"]
+__all__ = ["Author", "Narrative", "Paragraph", "has_to_mention", "narrate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +26,42 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Narrative:
-    """Paragraphs, and who wrote them."""
+class Author:
+    """Who wrote a narrative.
 
-    author: Literal["rules"]
+    Attributes:
+        model: the configured name of the model that wrote it, or whose text was refused; None when none answered.
+        version: the model's name as its provider gave it, and which prompt and check were in force.
+        reason: in a sentence, why it was this author.
+    """
+
+    kind: Literal["rules", "model"]
+    reason: str
+    model: str | None = None
+    version: str | None = None
+
+
+NO_MODEL: Final = Author("rules", "No model is configured to write it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Narrative:
+    """Paragraphs, and who wrote them. Cautions are always written by rules."""
+
+    author: Author
     paragraphs: tuple[Paragraph, ...]
+
+    @property
+    def cautions(self) -> tuple[Paragraph, ...]:
+        """What isn't known or isn't fresh."""
+        return tuple(item for item in self.paragraphs if item.kind == "caution")
+
+
+def has_to_mention(facts: Facts) -> tuple[str, ...]:
+    """The facts that no narrative may pass over: the standing, and payments that fail."""
+    standing = next((name for name in ("arr", "revenue", "payment_volume") if facts.known(name)), None)
+    found = () if standing is None else (standing,)
+    return (*found, "payment_success_rate") if _failing(facts) else found
 
 
 def narrate(facts: Facts) -> Narrative:
@@ -45,7 +72,7 @@ def narrate(facts: Facts) -> Narrative:
         if sentences:
             paragraphs.append(Paragraph("point", fill(" ".join(sentences), facts)))
     paragraphs += [Paragraph("caution", fill(text, facts)) for text in _cautions(facts)]
-    return Narrative("rules", tuple(paragraphs))
+    return Narrative(NO_MODEL, tuple(paragraphs))
 
 
 def _moved(facts: Facts, metric: str, kind: str, *, since: str) -> str:

@@ -11,23 +11,12 @@ from dataclasses import dataclass
 
 from sophia_kit.core.errors import InputError, UnknownName
 from sophia_kit.core.fact import Fact
+from sophia_kit.llm.grounding.own_numbers import own_number
 from sophia_kit.reports.facts import Facts
 
 __all__ = ["Part", "fill", "plain_text"]
 
 _REFERENCE = re.compile(r"\{([^{}]*)\}")
-_BRACE = re.compile(r"[{}]")
-_OWN_NUMBER = re.compile(
-    r"""\d | [%‰½⅓⅔¼¾] | \b(?:
-    two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|
-    eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|
-    billions?|dozens?|half|halved|halves|thirds?|quarters?\ of|tenths?|percent|per\ cent|
-    twice|thrice|double[ds]?|doubling|triple[ds]?|tripling|quadruple[ds]?|\w+fold|
-    january|february|april|june|july|august|september|october|november|december|
-    monday|tuesday|wednesday|thursday|friday|saturday|sunday
-    )\b""",
-    re.VERBOSE | re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +40,15 @@ def fill(prose: str, facts: Facts) -> tuple[Part, ...]:
         UnknownName: a reference to something that is neither a fact nor a term.
         InputError: the prose carries a number of its own, or a brace that is no reference.
     """
+    if (own := own_number(prose)) is not None:
+        raise InputError(
+            f"Prose carries {own!r} of its own: {prose!r}.",
+            hint="Refer to a fact by {name}; numbers, number words, shares and dates are filled in by the kit.",
+        )
     parts: list[Part] = []
     position = 0
     for match in _REFERENCE.finditer(prose):
-        parts.append(_words(prose[position : match.start()], prose))
+        parts.append(Part(prose[position : match.start()]))
         name = match[1]
         if (fact := facts.numbers.get(name)) is not None:
             parts.append(Part(fact.display, fact=fact))
@@ -63,20 +57,10 @@ def fill(prose: str, facts: Facts) -> tuple[Part, ...]:
         else:
             raise UnknownName("fact", name, [*facts.numbers, *facts.terms])
         position = match.end()
-    parts.append(_words(prose[position:], prose))
+    parts.append(Part(prose[position:]))
     return tuple(part for part in parts if part.text)
 
 
 def plain_text(parts: tuple[Part, ...]) -> str:
     """Filled prose as one string."""
     return "".join(part.text for part in parts)
-
-
-def _words(text: str, prose: str) -> Part:
-    own = _OWN_NUMBER.search(text) or _BRACE.search(text)
-    if own:
-        raise InputError(
-            f"Prose carries {own[0]!r} of its own: {prose!r}.",
-            hint="Refer to a fact by {name}; numbers, number words, shares and dates are filled in by the kit.",
-        )
-    return Part(text)

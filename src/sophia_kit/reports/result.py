@@ -75,12 +75,19 @@ def result_of(brief: DailyBrief) -> dict[str, Any]:
         "known_at": head.known_at.astimezone(UTC).isoformat(),
         "fresh": brief.gate.open,
         "files": [PAGE],
+        "narrative": _author(brief),
         "metrics": [_metric(value, brief) for value in brief.latest_values],
         "trends": [_metric(value, brief) for value in brief.past_values],
         "changes": [_change(why) for why in brief.whys],
         "freshness": [_table(state) for state in brief.gate.tables],
         "findings": [_finding(finding, brief) for finding in brief.findings],
     }
+
+
+def _author(brief: DailyBrief) -> dict[str, str | None]:
+    """Who wrote the narrative, for the run's evidence."""
+    author = brief.narrative.author
+    return {"author": author.kind, "model": author.model, "version": author.version, "reason": author.reason}
 
 
 def _metric(value: MetricValue, brief: DailyBrief) -> dict[str, Any]:

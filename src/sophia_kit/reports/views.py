@@ -12,9 +12,11 @@ from sophia_kit.metrics.change.words import plain, readable
 from sophia_kit.metrics.format import display_relative
 from sophia_kit.reports.facts import Explanation
 from sophia_kit.reports.model import DailyBrief, Kpi, Why, WhyTable
+from sophia_kit.reports.narrative import NO_MODEL, Author
 from sophia_kit.reports.theme import COLOURS
 
 __all__ = [
+    "author_line",
     "change_fact",
     "change_texts",
     "explanation_markup",
@@ -223,8 +225,17 @@ def narrative_markup(brief: DailyBrief) -> str:
             f"<strong>{escape(part.text)}</strong>" if part.fact else escape(part.text) for part in paragraph.parts
         )
         found.append(_PARAGRAPHS[paragraph.kind].format(text=text))
-    found.append("<p><em>Written by rules from the numbers below; no language model took part.</em></p>")
+    found.append(f"<p><em>{escape(author_line(brief.narrative.author))}</em></p>")
     return "".join(found)
+
+
+def author_line(author: Author) -> str:
+    """Who wrote a narrative, as its reader is told."""
+    if author.kind == "model":
+        return f"Written by the language model {author.model}; every number was filled in for it. {author.reason}"
+    if author == NO_MODEL:
+        return "Written by rules from the numbers below; no language model took part."
+    return f"Written by rules from the numbers below. {author.reason}"
 
 
 _PARAGRAPHS: Final = {

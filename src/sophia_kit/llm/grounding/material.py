@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal["year", "period", "target"]
 _KINDS: dict[Kind, tuple[str, ...]] = {
     "target": ("target", "plan", "budget", "goal", "quota"),
     "year": ("year", "yoy", "annual"),
-    "period": ("period", "month", "quarter", "week", "day", "mom", "qoq", "to_date", "average"),
+    "period": ("period", "month", "quarter", "week", "day", "mom", "qoq", "date", "average"),
 }
 _CHANGES = frozenset({"absolute", "relative", "size", "change", "delta", "growth"})
 
@@ -61,8 +61,8 @@ class Material:
     def kind(self, name: str) -> Kind | None:
         """What the change called `name` is measured against, so far as its name says."""
         parts = [part for part in name.split(".")[1:] if not part.startswith(("by_", "at_"))]
-        said = " ".join(parts)
-        return next((kind for kind, words in _KINDS.items() if any(word in said for word in words)), None)
+        said = {word for part in parts for word in part.split("_")}
+        return next((kind for kind, words in _KINDS.items() if said.intersection(words)), None)
 
     def moved(self, fact: Fact) -> bool:
         """Whether the fact is a change, be it one of zero."""

@@ -69,7 +69,8 @@ class Text:
         current: list[Token] = []
         tokens = self.tokens
         for index, token in enumerate(tokens):
-            current.append(token)
+            if current or token.text != "\n":
+                current.append(token)
             if self._ends(index) and any(item.kind != "mark" for item in current):
                 found.append(Sentence(tuple(current), self.paragraph(current[0].at)))
                 current = []

@@ -10,7 +10,7 @@ from sophia_kit.llm.grounding.material import Kind, Material
 from sophia_kit.llm.grounding.reading import Sentence, Text, Token
 from sophia_kit.llm.grounding.rules.numbers import blanked
 
-__all__ = ["check_dates", "kinds_said"]
+__all__ = ["check_dates", "check_words_of_dates", "kinds_said"]
 
 _TOLD: dict[Kind, str] = {
     "year": "a year earlier",
@@ -21,6 +21,14 @@ _MONTHS = ("March", "May")
 
 
 def check_dates(text: Text, material: Material) -> Iterator[Finding]:
+    """Dates of the text's own, and bases of comparison that no fact has."""
+    yield from check_words_of_dates(text, material)
+    for sentence in text.sentences:
+        yield from _comparisons(text, sentence, material)
+
+
+def check_words_of_dates(text: Text, material: Material) -> Iterator[Finding]:
+    """Months, weekdays, spans of time, and claims about all of the past."""
     words = lexicon()
     clear = blanked(text.masked, *(pattern for kind, pattern in words.comparisons if kind != "target"))
     clear = blanked(clear, words.date_idioms)
@@ -31,8 +39,6 @@ def check_dates(text: Text, material: Material) -> Iterator[Finding]:
     for at, said in sorted(found.items()):
         message = "A date or a span of time of the text's own. Refer to a term that holds one, such as {arr.period}."
         yield Finding("date", at, text.paragraph(at), text.prose[at : at + len(said)], message)
-    for sentence in text.sentences:
-        yield from _comparisons(text, sentence, material)
 
 
 def _plain(token: Token) -> str:

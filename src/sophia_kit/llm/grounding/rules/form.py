@@ -11,7 +11,7 @@ from sophia_kit.llm.grounding.finding import Finding
 from sophia_kit.llm.grounding.material import Material
 from sophia_kit.llm.grounding.reading import REFERENCE, Text
 
-__all__ = ["check_form", "check_mentions"]
+__all__ = ["check_characters", "check_form", "check_mentions"]
 
 LONGEST: Final = 4000
 """Characters of a text at most: a brief's narrative is a few hundred."""
@@ -22,13 +22,21 @@ _BULLET: Final = re.compile(r"^[ \t]*[-–—/]", re.MULTILINE)
 
 
 def check_form(text: Text, material: Material) -> Iterator[Finding]:
-    """Nothing but plain letters and common marks; digits are told apart, since they are what matters most."""
+    """Some text, not too much of it, in sentences."""
     prose = text.prose
     if not prose.strip():
         yield Finding("form", 0, 1, "", "There is no text.")
         return
     if len(prose) > LONGEST:
         yield Finding("form", LONGEST, text.paragraph(LONGEST), prose[LONGEST : LONGEST + 20], "The text is too long.")
+    yield from check_characters(text, material)
+    for match in _BULLET.finditer(prose):
+        yield Finding("form", match.start(), text.paragraph(match.end()), match[0], "Write sentences, not lists.")
+
+
+def check_characters(text: Text, material: Material) -> Iterator[Finding]:
+    """Nothing but plain letters and common marks; digits are told apart, since they are what matters most."""
+    prose = text.prose
     inside = [(match.start(), match.end()) for match in REFERENCE.finditer(prose)]
     covered = {at for begin, end in inside for at in range(begin, end)}
     last = -2
@@ -48,8 +56,6 @@ def check_form(text: Text, material: Material) -> Iterator[Finding]:
         else:
             name = unicodedata.name(character, "a control character").lower()
             yield Finding("form", *where, f"Only plain English letters and common marks may be used, not {name}.")
-    for match in _BULLET.finditer(prose):
-        yield Finding("form", match.start(), text.paragraph(match.end()), match[0], "Write sentences, not lists.")
 
 
 def check_mentions(text: Text, material: Material) -> Iterator[Finding]:

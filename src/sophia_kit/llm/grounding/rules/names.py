@@ -70,7 +70,7 @@ def _names(names: frozenset[str]) -> re.Pattern[str]:
     exact, any_case = [], []
     openers = lexicon().openers
     for name in sorted(names, key=len, reverse=True):
-        written = r"[\s\-]+".join(re.escape(part) for part in re.split(r"[\s\-]+", name.strip()) if part)
+        written = r"[\s\-_]+".join(re.escape(part) for part in re.split(r"[\s\-_]+", name.strip()) if part)
         if not written:
             continue
         if name.strip().lower() in openers or len(name.strip()) < 4:
