@@ -67,7 +67,7 @@ bench: environment  ## measure speed and memory against rivals and targets
 	@failed=; for file in tests/benchmarks/bench_*.py; do $(bin)/python $$file || failed="$$failed $$file"; done; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed" >&2; exit 1; fi
 
-serve: environment  ## publish the apps on the demo company, on loopback
+serve: environment  ## publish the apps and the API on the demo company, on loopback
 	@$(bin)/sophia serve --demo
 
 test-pythons: environment  ## run the tests on each supported Python that this machine has

@@ -299,14 +299,18 @@ async def test_metrics_are_labelled_by_templates_alone(settings: Settings) -> No
                 await one.get(f"/try/{number}/item")
                 await one.get(f"/never/{number}")
                 await one.request(f"ODD{number}", "/never")
+            await one.get("/readyz")
             text = (await one.get("/metrics")).text
     counts = dict(re.findall(r"^sophia_server_requests_total\{(.+)\} (\S+)$", text, re.M))
     assert counts == {
         'method="GET",route="/try/{name}/item",status="200"': "5.0",
         'method="GET",route="none",status="404"': "5.0",
+        'method="GET",route="/readyz",status="503"': "1.0",
         'method="other",route="none",status="404"': "5.0",
     }
     assert "sophia_server_requests_running 1.0" in text
+    assert 'sophia_server_part_reachable{part="state",required="true"} 1.0' in text
+    assert 'part="slack"' not in text, "nobody configured it"
     assert "# TYPE sophia_http_requests_total counter" in text
     assert "python_gc" not in text
 

@@ -282,7 +282,7 @@ class ServerSettings(_Section):
         max_request_bytes: of a request's body.
         request_timeout_s: until an answer begins.
         shutdown_patience_s: how long requests that are running when the server is told to end may take.
-        health_cache_s: how long what a part answered stands for its state.
+        health_cache_s: how long what a vendor answered stands for its state.
         error_rate_target: the share of requests that may fail.
     """
 
@@ -296,5 +296,5 @@ class ServerSettings(_Section):
     max_request_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     shutdown_patience_s: Annotated[float, Field(gt=0)] = 20.0
-    health_cache_s: Annotated[float, Field(ge=0)] = 30.0
+    health_cache_s: Annotated[float, Field(ge=0)] = 300.0
     error_rate_target: Annotated[float, Field(gt=0, lt=1)] = 0.01

@@ -45,9 +45,9 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     """
     settings = services.settings
     access = Access.of(settings, services.state)
-    measures = Measures(settings.server.error_rate_target)
     ending = asyncio.Event()
     readiness = Readiness(services, ending)
+    measures = Measures(settings.server.error_rate_target, readiness, services.snapshots)
     published = PublishedApps(settings.root, apps)
     mcp = McpServers(services, hosts=_names(settings.server))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import (
     REGISTRY,
@@ -14,9 +14,14 @@ from prometheus_client import (
     Metric,
     ProcessCollector,
 )
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from sophia_kit.server.slo import ServiceRecord
+
+if TYPE_CHECKING:
+    from sophia_kit.server.readiness import Readiness
+    from sophia_kit.server.snapshots import Snapshots
 
 __all__ = ["CONTENT_TYPE_LATEST", "NOWHERE", "PROBES", "Measures"]
 
@@ -41,7 +46,7 @@ class Measures:
         level: what `/slo` shows.
     """
 
-    def __init__(self, error_rate_target: float) -> None:
+    def __init__(self, error_rate_target: float, readiness: Readiness, snapshots: Snapshots) -> None:
         self.registry = CollectorRegistry()
         self.level = ServiceRecord(error_rate_target)
         self._requests = Counter(
@@ -65,6 +70,7 @@ class Measures:
         )
         ProcessCollector(registry=self.registry)
         self.registry.register(_KitsOwn())
+        self.registry.register(_Parts(readiness, snapshots))
 
     def add(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request. `status` 499: whoever asked went away."""
@@ -85,6 +91,35 @@ class _KitsOwn:
 
     def collect(self) -> Iterator[Metric]:
         return (metric for metric in REGISTRY.collect() if metric.name.startswith("sophia_"))
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+class _Parts:
+    """What the server knows already of the parts behind it; reading it asks nobody."""
+
+    def __init__(self, readiness: Readiness, snapshots: Snapshots) -> None:
+        self._readiness = readiness
+        self._snapshots = snapshots
+
+    def collect(self) -> Iterator[Metric]:
+        reachable = GaugeMetricFamily(
+            "sophia_server_part_reachable",
+            "1 when the part answered, 0 when it failed, as /readyz last heard; absent where nobody configured it.",
+            labels=["part", "required"],
+        )
+        for part in self._readiness.last().parts:
+            if part.state in ("reachable", "failing"):
+                reachable.add_metric([part.part, str(part.required).lower()], part.state == "reachable")
+        yield reachable
+        known_at = self._snapshots.known_at()
+        if known_at is not None:
+            yield GaugeMetricFamily(
+                "sophia_server_known_at_seconds",
+                "As of when the rows that are served are known, in seconds since 1970.",
+                value=known_at.timestamp(),
+            )
 
     def describe(self) -> Iterable[Metric]:
         return ()

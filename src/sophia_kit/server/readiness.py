@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PartLevel", "Readiness", "ReadinessLevel"]
 
 _LOCAL_CACHE_S: Final = 5.0
+_FAILURE_CACHE_S: Final = 30.0
 _PATIENCE_S: Final = 2.0
 """How long a probe waits for parts that are being asked; a vendor may take minutes to fail for good."""
 
@@ -123,7 +124,9 @@ class Readiness:
     def _ask(self, part: _Part) -> asyncio.Task[None] | None:
         if part.asking is not None and not part.asking.done():
             return part.asking
-        if part.asked is not None and time.monotonic() - part.asked < part.keeps_s:
+        failing = part.health is not None and part.health.state == "failing"
+        keeps = min(part.keeps_s, _FAILURE_CACHE_S) if failing else part.keeps_s
+        if part.asked is not None and time.monotonic() - part.asked < keeps:
             return None
         part.asking = asyncio.create_task(_fill(part))
         return part.asking

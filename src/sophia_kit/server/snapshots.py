@@ -108,6 +108,12 @@ class Snapshots:
         with self._guard:
             return tuple(self._held)
 
+    def known_at(self) -> datetime | None:
+        """As of when the warehouse that answers now knows its rows; None before the first request opened it."""
+        with self._guard:
+            held = self._held.get(_SNOWFLAKE if self._settings.engine == "snowflake" else self._newest or "")
+            return None if held is None else held.engine.known_at
+
     def close(self) -> None:
         """Stop what still runs and let go of everything."""
         with self._guard:
