@@ -164,11 +164,11 @@ async def test_the_deadline_of_the_whole_call_is_kept(tmp_path: Path, upstream: 
     upstream.play(Pause(30), YES)
     async with gateway(tmp_path, {"a": at(upstream.base_url)}, answer_s=0.2, first_token_s=0.2, attempts=99) as door:
         began = time.monotonic()
-        with pytest.raises(ProviderTimeout, match="deadline|within"):
+        with pytest.raises(ProviderTimeout, match=r"deadline|within"):
             await door.chat(hello(deadline_s=0.5))
-        with pytest.raises(ProviderTimeout, match="deadline|within"):
+        with pytest.raises(ProviderTimeout, match=r"deadline|within"):
             await asked(door, hello(deadline_s=0.5))
-        assert 1.0 <= time.monotonic() - began < 5
+        assert 0.4 <= time.monotonic() - began < 5
 
 
 async def test_a_breaker_spares_what_fails_and_finds_out_when_it_is_back(tmp_path: Path, upstream: Upstream) -> None:
