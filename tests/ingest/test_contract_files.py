@@ -47,7 +47,7 @@ def test_a_contract_says_what_its_table_is() -> None:
 
 def test_the_librarys_contracts_are_valid(tmp_path: Path) -> None:
     contracts = load_contracts()
-    assert {contract.source for contract in contracts.values()} == {*CONNECTORS, "landing"}
+    assert {contract.source for contract in contracts.values()} == {*CONNECTORS, "landing", "llm"}
     for provider in CONNECTORS:
         held = {(one.resource, one.table) for one in contracts.values() if one.source == provider}
         offered = {(one.name, one.table) for one in connect(provider, Settings(root=tmp_path)).resources.values()}

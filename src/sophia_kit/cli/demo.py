@@ -66,10 +66,11 @@ def demo_command(
         soft_wrap=True,
     )
     with RunProgress(console(stderr=True)) as progress, _sandbox(settings, today, scale, progress) as sandbox:
+        from sophia_kit.connectors import CONNECTORS
         from sophia_kit.ingest import load_contracts
         from sophia_kit.jobs import run_job
 
-        unread = {contract.table for contract in load_contracts().values() if contract.source != "landing"}
+        unread = {contract.table for contract in load_contracts().values() if contract.source in CONNECTORS}
 
         def loading(event: ProgressEvent) -> None:
             if event.stage != "reading":

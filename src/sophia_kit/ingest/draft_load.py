@@ -27,6 +27,7 @@ from sophia_kit.ingest.attempts import Attempts
 from sophia_kit.ingest.contract import Contract
 from sophia_kit.ingest.convert import Converter
 from sophia_kit.ingest.freshness import Behind, write_freshness
+from sophia_kit.ingest.ledger_source import LedgerSource
 from sophia_kit.ingest.privacy import Treatment
 from sophia_kit.ingest.raw import prepare_raw
 from sophia_kit.ingest.report import Progress, ProgressEvent, Stage, TableReport, TableStatus
@@ -138,8 +139,10 @@ class DraftLoad:
             await _ended(reading)
             raise
         reports = [report for of_source, _ in found for report in of_source]
-        if not any(report.status == "complete" for report in reports):
-            raise _nothing_loaded(reports, [error for _, error in found if error is not None])
+        # The kit's own ledger is always there: it alone is no load where others were asked.
+        others = [report for report in reports if report.source != LedgerSource.name] or reports
+        if not any(report.status == "complete" for report in others):
+            raise _nothing_loaded(others, [error for _, error in found if error is not None])
         return reports
 
     async def _source(

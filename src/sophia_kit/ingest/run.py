@@ -12,6 +12,7 @@ from sophia_kit.core.errors import InputError, Unconfigured, UnknownName
 from sophia_kit.core.settings import Settings
 from sophia_kit.ingest.contract import Contract
 from sophia_kit.ingest.contract_files import load_contracts
+from sophia_kit.ingest.ledger_source import LedgerSource
 from sophia_kit.ingest.load import load, loaders_lock
 from sophia_kit.ingest.privacy import Treatment, with_policy
 from sophia_kit.ingest.report import IngestReport, Progress
@@ -53,7 +54,8 @@ async def ingest(
         contracts: default: the library's.
         full: read everything again, not only what is new.
         span: read what changed in this range again, and nothing else. The next load goes on where the last one ended.
-        only: names of sources (a connector's, or `landing`) to read; default: all that are configured.
+        only: names of sources (a connector's, `landing`, or `llm`, the ledger of language models) to read; default:
+            all that are configured, and the ledger once a model was called.
         run_id: marks the load's attempts; default: a random one.
 
     Raises:
@@ -74,7 +76,7 @@ async def ingest(
     known = with_policy(load_contracts() if contracts is None else contracts, settings.privacy.fields)
     checks = load_checks(settings.checks_folder)
     async with AsyncExitStack() as stack:
-        sources = await _sources(settings, stack, connectors, landing, delivered, only)
+        sources = await _sources(settings, state, stack, connectors, landing, delivered, only)
         with loaders_lock(settings):
             return await load(
                 settings,
@@ -133,6 +135,7 @@ def run_ingest(
 
 async def _sources(
     settings: Settings,
+    state: State,
     stack: AsyncExitStack,
     connectors: Sequence[Connector] | None,
     landing: Path | None,
@@ -140,8 +143,8 @@ async def _sources(
     only: Collection[str],
 ) -> list[Source]:
     for name in only:
-        if name not in (*CONNECTORS, "landing"):
-            raise UnknownName("source", name, (*CONNECTORS, "landing"))
+        if name not in (*CONNECTORS, "landing", LedgerSource.name):
+            raise UnknownName("source", name, (*CONNECTORS, "landing", LedgerSource.name))
     missing = missing_settings(settings)
     if connectors is None:
         wanted = [name for name in CONNECTORS if not only or name in only]
@@ -153,6 +156,8 @@ async def _sources(
     path = landing or settings.landing.path
     if path is not None and (not only or "landing" in only):
         found.append(LandingSource(path, settings.company.time_zone, delivered))
+    if LedgerSource.name in only or (not only and state.llm_ledger.count()):
+        found.append(LedgerSource(state, demo=settings.demo))
     if found:
         return found
     needed = {name: missing[name] for name in CONNECTORS if not only or name in only}

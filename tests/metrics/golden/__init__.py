@@ -6,12 +6,21 @@ total, under the key ""). A value of None stands for unknown.
 
 from __future__ import annotations
 
-from tests.metrics.golden import finance, payments, people, recurring_revenue, sales, unit_economics, voice
+from tests.metrics.golden import (
+    finance,
+    language_models,
+    payments,
+    people,
+    recurring_revenue,
+    sales,
+    unit_economics,
+    voice,
+)
 from tests.metrics.golden.raw import Golden, Raw, Values
 
 GOLDEN: dict[str, Golden] = {
     name: compute
-    for subject in (recurring_revenue, unit_economics, sales, finance, payments, voice, people)
+    for subject in (recurring_revenue, unit_economics, sales, finance, payments, voice, people, language_models)
     for name, compute in subject.GOLDEN.items()
 }
 
