@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import uvicorn
+from fastapi import FastAPI
 
 from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.settings import Settings
@@ -29,6 +30,7 @@ class Serving:
 
     port: int
     services: Services
+    app: FastAPI
 
     def token(self, name: str, attributes: Filters = ()) -> str:
         """A new token with every scope, for a caller who may see these members."""
@@ -51,7 +53,8 @@ class Serving:
 def serving(settings: Settings, apps: Sequence[App]) -> Iterator[Serving]:
     """`sophia serve` within this process, whose environment has to name the workspace where apps are served."""
     with Services.open(settings) as services, socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(create_app(services, apps), log_config=None, lifespan="on", timeout_graceful_shutdown=1)
+        app = create_app(services, apps)
+        config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
         thread.start()
@@ -59,7 +62,7 @@ def serving(settings: Settings, apps: Sequence[App]) -> Iterator[Serving]:
             assert thread.is_alive(), "the server has ended before it served"
             thread.join(0.02)
         try:
-            yield Serving(listener.getsockname()[1], services)
+            yield Serving(listener.getsockname()[1], services, app)
         finally:
             server.should_exit = True
             thread.join(30)

@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.middleware import Middleware
 
-from sophia_kit.core.settings import ServerSettings
+from sophia_kit.core.settings import ServerSettings, Settings
 from sophia_kit.server.auth import Access, Authentication, Caller, needs
 from sophia_kit.server.auth.sign_in import sign_in_routes
 from sophia_kit.server.described import description_routes
@@ -22,6 +22,8 @@ from sophia_kit.server.index import index_page
 from sophia_kit.server.limits import BodyLimit, TimeLimit
 from sophia_kit.server.mcp import McpServers
 from sophia_kit.server.measures import Measures
+from sophia_kit.server.models.errors import PATHS
+from sophia_kit.server.models.routes import ModelDoor, model_routes
 from sophia_kit.server.observed import Observed
 from sophia_kit.server.origin import LOOPBACK_NAMES, KnownHosts, SameOriginOnly
 from sophia_kit.server.problems import LastResort, handle_errors
@@ -49,6 +51,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     readiness = Readiness(services, ending)
     measures = Measures(settings.server.error_rate_target, readiness, services.snapshots)
     published = PublishedApps(settings.root, apps)
+    door = ModelDoor(services)
     mcp = McpServers(services, hosts=_names(settings.server))
 
     @asynccontextmanager
@@ -56,6 +59,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
         async with AsyncExitStack() as parts:
             parts.callback(access.audit.close)
             parts.push_async_callback(readiness.close)
+            parts.push_async_callback(door.close)
             await parts.enter_async_context(published.running())
             await parts.enter_async_context(mcp.run())
             yield
@@ -68,7 +72,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
         middleware=[
             Middleware(Observed, measures=measures),
             Middleware(LastAnswers, ending=ending),
-            *_middleware(settings.server, access, [app.path for app in apps]),
+            *_middleware(settings, access, [app.path for app in apps]),
         ],
         lifespan=running,
         # `Observed` does it for what is mounted and refused too, and exports no path or query of a request.
@@ -77,6 +81,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     server.state.services = services
     server.state.ending = ending
     server.state.access = access
+    server.state.mcp = mcp
     handle_errors(server)
     links = [(app.path, app.title, app.answers) for app in apps]
 
@@ -89,6 +94,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     server.include_router(description_routes(document, demo=settings.demo))
     server.include_router(status_routes(measures, readiness))
     server.include_router(rest_routes(services))
+    server.include_router(model_routes(services, door))
     server.router.routes.extend(sign_in_routes(settings, access))
     server.router.routes.extend(mcp.routes)
     server.router.routes.extend(published.routes())
@@ -100,8 +106,11 @@ def _names(settings: ServerSettings) -> list[str]:
     return [*LOOPBACK_NAMES, settings.host, *settings.names]
 
 
-def _middleware(settings: ServerSettings, access: Access, apps: Sequence[str]) -> list[Middleware]:
+def _middleware(project: Settings, access: Access, apps: Sequence[str]) -> list[Middleware]:
     """What every request passes, outermost first."""
+    settings = project.server
+    # A model's answer takes what the gateway lets it take, and a moment for the rest.
+    patient = dict.fromkeys(PATHS, max(settings.request_timeout_s, project.llm.deadline_s + 1))
     return [
         Middleware(SecurityHeaders, apps=apps),
         Middleware(LastResort),
@@ -109,5 +118,5 @@ def _middleware(settings: ServerSettings, access: Access, apps: Sequence[str]) -
         Middleware(SameOriginOnly),
         Middleware(Authentication, access=access),
         Middleware(BodyLimit, limit=settings.max_request_bytes),
-        Middleware(TimeLimit, seconds=settings.request_timeout_s),
+        Middleware(TimeLimit, seconds=settings.request_timeout_s, longer=patient),
     ]

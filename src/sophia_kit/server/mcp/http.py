@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from sophia_kit.server.mcp.build import build_server
 from sophia_kit.server.mcp.gate import Gate
-from sophia_kit.server.mcp.names import SERVERS
+from sophia_kit.server.mcp.names import SERVERS, known_server
 
 if TYPE_CHECKING:
     from sophia_kit.server.mcp.kit_server import KitServer
@@ -38,6 +38,14 @@ class McpServers:
         )
         for server in self._servers.values():
             server.streamable_http_app(stateless_http=True, json_response=True, transport_security=security)
+
+    def __getitem__(self, name: str) -> KitServer:
+        """The server of that name.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        return self._servers[known_server(name)]
 
     @property
     def routes(self) -> list[BaseRoute]:

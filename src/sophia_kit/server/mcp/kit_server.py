@@ -102,10 +102,16 @@ class KitServer(MCPServer[Any]):
 
         def offer(function: _Function) -> _Function:
             self.add_tool(function, title=title, annotations=_READS, structured_output=True)
-            self._scopes[function.__name__] = scope or self._scope
+            if scope is not None:
+                self._scopes[function.__name__] = scope
             return function
 
         return offer
+
+    def add_tool(self, fn: Callable[..., Any], name: str | None = None, *more: Any, **named: Any) -> None:
+        """As the SDK's; the tool needs the server's scope."""
+        super().add_tool(fn, name, *more, **named)
+        self._scopes[name or fn.__name__] = self._scope
 
     async def list_tools(self) -> list[Tool]:
         """The tools that the caller may call."""
