@@ -21,6 +21,7 @@ from sophia_kit.cli import (
     lineage,
     mcp,
     metrics,
+    models,
     proofs,
     quarantine,
     run,
@@ -58,6 +59,7 @@ app.add_typer(ingest.app, name="ingest")
 app.add_typer(checks.app, name="checks")
 app.add_typer(snapshots.app, name="snapshots")
 app.add_typer(warehouse.app, name="warehouse")
+app.add_typer(models.app, name="models")
 app.add_typer(proofs.app, name="proofs")
 app.command("serve")(serve.serve_command)
 app.command("mcp")(mcp.mcp_command)
