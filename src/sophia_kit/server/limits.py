@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -73,57 +74,64 @@ class BodyLimit:
 
 class TimeLimit:
     """Pure ASGI middleware: an answer that hasn't begun after `seconds` is given up. One that has may go on: streams
-    and WebSockets last as long as they last."""
+    and WebSockets last as long as they last. `longer` gives paths their own seconds."""
 
-    def __init__(self, app: ASGIApp, *, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, *, seconds: float, longer: Mapping[str, float] | None = None) -> None:
         self._app = app
         self._seconds = seconds
+        self._longer = dict(longer or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = asyncio.Event()
-        given_up = False
+        seconds = self._longer.get(scope["path"], self._seconds)
+        loop = asyncio.get_running_loop()
+        decided: asyncio.Future[None] = loop.create_future()
+        begun = given_up = False
+
+        def decide() -> None:
+            if not decided.done():
+                decided.set_result(None)
 
         async def watched(message: Message) -> None:
+            nonlocal begun
             if given_up:
                 return
-            begun.set()
+            begun = True
+            decide()
             await send(message)
 
         async def answer() -> None:
-            await self._app(scope, receive, watched)
+            try:
+                await self._app(scope, receive, watched)
+            finally:
+                decide()
 
         # A task of its own: a query in a thread can't be cancelled, and the caller shouldn't have to wait for it.
         answering = asyncio.create_task(answer())
-        beginning = asyncio.create_task(begun.wait())
+        timer = loop.call_later(seconds, decide)
         try:
-            await asyncio.wait({answering, beginning}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done() and not begun.is_set():
-                given_up = True
-                answering.cancel()
-                await refuse(
-                    RequestTimeout(
-                        f"No answer within {self._seconds:g} s.", hint="Ask for less: a shorter period, a smaller page."
-                    ),
-                    scope,
-                    receive,
-                    send,
-                )
+            await decided
+            if begun or answering.done():
+                await answering
                 return
-            await answering
+            given_up = True
+            late = RequestTimeout(
+                f"No answer within {seconds:g} s.", hint="Ask for less: a shorter period, a smaller page."
+            )
+            await refuse(late, scope, receive, send)
         except asyncio.CancelledError:
             # The patience with what runs at the server's end is used up.
-            if not begun.is_set():
+            if not begun and not given_up:
                 given_up = True
                 ended = ShuttingDown("The server ended before the answer was found.", hint="Ask again when it is back.")
                 await refuse(ended, scope, receive, send)
-            answering.cancel()
             raise
         finally:
-            beginning.cancel()
-            if given_up:
+            timer.cancel()
+            if not answering.done():
+                answering.cancel()
                 answering.add_done_callback(_forget)
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sophia_kit.core.errors import (
     InternalError,
     InvalidRequest,
+    LimitReached,
     MethodRefused,
     PathUnknown,
     RequestRefused,
@@ -27,6 +28,7 @@ from sophia_kit.core.errors import (
     Unauthenticated,
 )
 from sophia_kit.server.auth.tokens import tokens_blotted
+from sophia_kit.server.models.errors import error_member, is_model_path
 
 __all__ = [
     "CHALLENGE",
@@ -83,17 +85,21 @@ def trace_id() -> str | None:
 
 def problem_response(error: SophiaError, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
     """The error as it leaves; with `Retry-After` where it says how long to wait, and with `WWW-Authenticate` (RFC 6750)
-    where a token, or one with more scopes, is wanted."""
+    where a token, or one with more scopes, is wanted. Where OpenAI's clients ask, their form of it stands beside."""
     content = error.problem() | {"instance": str(scope.get("path", "")), "trace_id": trace_id()}
+    sent = dict(headers or {})
+    if is_model_path(content["instance"]):
+        member = error_member(error)
+        content["error"] = member | {"message": tokens_blotted(member["message"])}
+        sent["x-should-retry"] = str(error.retryable).lower()
     # A token in the wrong place, an address above all, isn't repeated.
     content |= {name: tokens_blotted(text) for name, text in content.items() if isinstance(text, str)}
     content["instance"] = content["instance"][:_PATH_SHOWN]
-    sent = dict(headers or {})
     if isinstance(error, ScopeMissing):
         sent.setdefault("WWW-Authenticate", f'{CHALLENGE}, error="insufficient_scope", scope="{error.scope}"')
     elif isinstance(error, Unauthenticated):
         sent.setdefault("WWW-Authenticate", CHALLENGE)
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | LimitReached):
         sent.setdefault("Retry-After", str(max(1, round(error.retry_after))))
     return JSONResponse(content, status_code=error.status, headers=sent, media_type=MEDIA_TYPE)
 

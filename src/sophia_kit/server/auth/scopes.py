@@ -17,6 +17,7 @@ SCOPES: Final[dict[str, str]] = {
     "gong:read": "Gong's calls",
     "repo:read": "the tree of the repositories that are read",
     "apps:read": "the published apps",
+    "llm:use": "language models through the gateway, within the budgets; each call costs money",
     "status:read": "how the server and its parts are: readiness, metrics, service levels",
 }
 """Name -> what it permits."""
