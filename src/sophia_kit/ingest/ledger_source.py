@@ -71,6 +71,8 @@ def _record(call: LlmCall) -> dict[str, Any]:
 
 
 def _sent(value: Any) -> Any:
+    if value == "":
+        return None
     if isinstance(value, datetime):
         return value.isoformat()
     # Seconds are kept to the millisecond; money travels as it is, to the last digit.
