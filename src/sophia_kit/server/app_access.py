@@ -28,7 +28,7 @@ _FILE: Final = re.compile(r"@file/(\d+-[\w.-]+)")
 _FILES_KEPT: Final = 20_000
 # What marimo's frontend asks of an app. Its other paths tell about the process, or lead to a session another way.
 _ASKED: Final = re.compile(
-    r"/(ws|assets/.*|@file/.*|files/.*|public/.*|api/kernel/(set_ui_element_value|set_model_value|function_call)"
+    r"/(ws|health|assets/.*|@file/.*|files/.*|public/.*|api/kernel/(set_ui_element_value|set_model_value|function_call)"
     r"|api/version|custom\.css|[\w.-]+\.(js|css|ico|png|svg|webmanifest|json|woff2?))?"
 )
 
