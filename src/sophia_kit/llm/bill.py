@@ -46,7 +46,7 @@ class Bill:
         self._rows: Mapping[str, Ranked] = {}
         self._asked: Ranked | None = None
         self._cost = Decimal()
-        self._source: CostSource = "unknown"
+        self._source: CostSource = "nothing"
         self._known = True
         self._usage: Usage | None = None
         self._started: datetime = clock.now()
@@ -99,7 +99,7 @@ class Bill:
     @property
     def cost_usd(self) -> Decimal | None:
         """What it came to so far; None when a part of that isn't known."""
-        return self._cost if self._known and self._source != "unknown" else None
+        return self._cost if self._known else None
 
     def close_known(self, answer: Answer | Embeddings) -> None:
         """Book an answer for which nothing was sent."""
@@ -112,9 +112,9 @@ class Bill:
             return
         asked = self._asked
         cost, source = self.cost_usd, self._source
-        if not self._known and self._account.holds:
+        if not self._known:
             # What isn't known counts as it was held.
-            cost, source = self._account.charged_usd, "reservation"
+            cost, source = (self._account.charged_usd, "reservation") if self._account.holds else (None, "unknown")
         self._account.close(
             call_entry(
                 self._request,

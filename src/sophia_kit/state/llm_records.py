@@ -9,9 +9,10 @@ from typing import Literal
 
 __all__ = ["CostSource", "LlmCall", "LlmReservation", "LlmSpend", "SpendBudget"]
 
-CostSource = Literal["provider", "price list", "reservation", "cache", "unknown"]
+CostSource = Literal["provider", "price list", "reservation", "cache", "nothing", "unknown"]
 """Whose figure a cost is: what the provider says it charged, the list price of the tokens, what had been reserved for
-a call of which nothing was heard, nothing because the answer was kept from an earlier call, or nobody's."""
+a call of which nothing was heard. Nothing, because the answer was kept from an earlier call, or because nobody
+answered. Or nobody's: the model has no price."""
 SpendBudget = Literal["day", "tenant", "user"]
 
 
