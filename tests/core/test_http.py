@@ -259,6 +259,19 @@ async def test_a_second_401_is_final() -> None:
     assert (caught.value.http_status, token.generation, len(server.requests)) == (401, 1, 2)
 
 
+@pytest.mark.parametrize("secret", ["canary\r\nX-Other: 1", "canary-\u00e9", "canary\x7f"])
+async def test_a_credential_that_no_header_can_carry_is_said_and_not_repeated(secret: str) -> None:
+    class Odd(Token):
+        async def headers(self) -> dict[str, str]:
+            return {"Authorization": f"Bearer {secret}"}
+
+    async with WireServer(script(OK)) as server, client(server, credentials=Odd()) as http:
+        with pytest.raises(ConfigError, match="can't be sent") as caught:
+            await http.get("/items")
+    assert "canary" not in f"{caught.value.problem()}"
+    assert not server.requests
+
+
 async def test_faults_around_a_renewal_are_survived() -> None:
     replies = (Reply(500), Reply(401), Reply(503), OK)
     async with WireServer(script(*replies)) as server, client(server, credentials=Token()) as http:

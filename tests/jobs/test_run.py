@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from tests.canaries import canaries, files_that_tell
 from tests.conftest import Project
 
 from sophia_kit.core.llm_settings import LlmSettings
@@ -208,18 +209,14 @@ def test_a_killed_run_is_sealed_as_abandoned_by_the_next(loaded: Project, add_jo
 def test_a_run_sees_no_secret_it_has_no_use_for(loaded: Project, add_job: Callable[..., None]) -> None:
     watch = "import os\nprint('seen:', [n for n, v in os.environ.items() if 'canary' in v])\n"
     add_job("curious", watch + PUBLISHING)
-    secrets = (
-        *("SALESFORCE__CLIENT_SECRET", "SALESFORCE__REFRESH_TOKEN", "SLACK__TOKEN", "GONG__ACCESS_KEY_SECRET"),
-        *("NOTION__TOKEN", "GITHUB__TOKEN", "GITHUB__PRIVATE_KEY", "N8N__API_KEY", "PRIVACY__HASH_KEY"),
-        *("LLM__KEYS__OPENAI", "LLM__REDIS_URL"),
-        *("SNOWFLAKE__TOKEN", "SNOWFLAKE__PRIVATE_KEY", "SNOWFLAKE__WRITER_TOKEN", "SNOWFLAKE__WRITER_PRIVATE_KEY"),
-    )
-    canaries = {f"SOPHIA_{name}": f"canary-{name}-that-is-long-enough" for name in secrets}
-    done = loaded.here("run", "curious", "--no-load", env=DEMO | canaries | {"OTHER": "canary-of-others"})
+    planted = canaries(without=("SOPHIA_STATE_URL", "SOPHIA_PROOF_KEY"))
+    done = loaded.here("run", "curious", "--no-load", env=DEMO | planted | {"OTHER": "canary-of-others"})
     assert done.returncode == 0, done.stderr
     assert "canary" not in done.stdout + done.stderr
     logs = [log.read_text() for log in (loaded.root / "data" / "demo" / "reports").glob("*/output.log")]
     assert [line for log in logs for line in log.splitlines() if line.startswith("seen:")] == ["seen: ['OTHER']"]
+    assert proofs(loaded, "curious")
+    assert files_that_tell(loaded.root, planted.values()) == {}
 
 
 @pytest.mark.parametrize("model", [None, "writer"])

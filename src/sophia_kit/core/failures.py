@@ -13,6 +13,7 @@ import httpx
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import (
     AuthFailed,
+    ConfigError,
     ProviderError,
     ProviderFailing,
     ProviderTimeout,
@@ -21,7 +22,7 @@ from sophia_kit.core.errors import (
     Unreachable,
 )
 
-__all__ = ["error_of_exception", "error_of_status", "http_date", "retry_after"]
+__all__ = ["error_of_exception", "error_of_status", "http_date", "retry_after", "sendable"]
 
 
 def error_of_status(provider: str, path: str, status: int, wish: float | None) -> ProviderError:
@@ -69,6 +70,21 @@ def error_of_exception(
         f"{provider} at {host} can't be reached for {path} ({type(error).__name__}).",
         hint="Check the network and the base URL.",
         **about,
+    )
+
+
+def sendable(signature: Mapping[str, str], provider: str) -> Mapping[str, str]:
+    """The headers of a login.
+
+    Raises:
+        ConfigError: a credential holds what no header can carry; it isn't repeated.
+    """
+    if all(value.isascii() and value.isprintable() for value in signature.values()):
+        return signature
+    raise ConfigError(
+        f"The credentials of {provider} hold a character that can't be sent, such as a line break.",
+        hint="Set them again, each as one line.",
+        provider=provider,
     )
 
 

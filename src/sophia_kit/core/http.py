@@ -29,7 +29,7 @@ from sophia_kit.core.errors import (
     RateLimited,
     SophiaError,
 )
-from sophia_kit.core.failures import error_of_exception, error_of_status, http_date, retry_after
+from sophia_kit.core.failures import error_of_exception, error_of_status, http_date, retry_after, sendable
 from sophia_kit.core.policy import RequestPolicy, Rule
 from sophia_kit.core.settings import HttpSettings
 from sophia_kit.core.telemetry import HTTP_REQUESTS, HTTP_RETRIES, HTTP_SECONDS, status_class, tracer
@@ -262,14 +262,14 @@ class HttpClient:
         if self._credentials is None:
             return await self._patiently(request, call)
         signature = await self._credentials.headers()
-        request.headers.update(signature)
+        request.headers.update(sendable(signature, self.provider))
         try:
             return await self._patiently(request, call)
         except AuthFailed as error:
             if error.http_status != 401:
                 raise
         await self._credentials.renew(signature)
-        request.headers.update(await self._credentials.headers())
+        request.headers.update(sendable(await self._credentials.headers(), self.provider))
         return await self._patiently(request, call)
 
     async def _patiently(self, request: httpx.Request, call: _Call) -> Answer:
