@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["SecurityHeaders"]
@@ -17,6 +16,7 @@ _ALWAYS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cache-Control": "no-store",
 }
 _PAGE: Final = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
@@ -39,21 +39,25 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, *, apps: Iterable[str] = ()) -> None:
         self._app = app
         self._apps = tuple(apps)
+        self._page = _raw(_ALWAYS | {"Content-Security-Policy": _PAGE})
+        self._of_apps = _raw(_ALWAYS | {"Content-Security-Policy": _APP})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         path = scope["path"]
-        policy = _APP if any(path == app or path.startswith(f"{app}/") for app in self._apps) else _PAGE
+        wanted = self._of_apps if any(path == app or path.startswith(f"{app}/") for app in self._apps) else self._page
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _ALWAYS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Content-Security-Policy", policy)
-                headers.setdefault("Cache-Control", "no-store")
+                given = {name.lower() for name, _ in message.get("headers", ())}
+                added = [header for header in wanted if header[0] not in given]
+                message = {**message, "headers": [*message.get("headers", ()), *added]}
             await send(message)
 
         await self._app(scope, receive, told)
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]

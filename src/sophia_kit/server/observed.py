@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
+import random
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,8 +74,10 @@ class Observed:
 @contextmanager
 def _span(scope: Scope) -> Iterator[Span]:
     """The request's span; without tracing one that goes nowhere, but has an id all the same, for answers and logs."""
-    caller = _traceparent.extract(dict(Headers(scope=scope)), context.Context())
-    if scope["path"] not in _UNTRACED:
+    caller = context.Context()
+    if any(name == b"traceparent" for name, _ in scope["headers"]):
+        caller = _traceparent.extract(dict(Headers(scope=scope)), caller)
+    if scope["path"] not in _UNTRACED and "opentelemetry.sdk.trace" in sys.modules:
         attributes: dict[str, Any] = {"http.request.method": scope["method"]}
         with tracer().start_as_current_span(
             scope["method"], caller, SpanKind.SERVER, attributes, record_exception=False, set_status_on_exception=False
@@ -84,7 +87,8 @@ def _span(scope: Scope) -> Iterator[Span]:
                 return
     known = trace.get_current_span(caller).get_span_context()
     if not known.is_valid:
-        known = SpanContext(secrets.randbits(128) or 1, secrets.randbits(64) or 1, is_remote=False)
+        # Ids, not secrets: drawn as OpenTelemetry's SDK draws them.
+        known = SpanContext(random.getrandbits(128) or 1, random.getrandbits(64) or 1, is_remote=False)
     silent = NonRecordingSpan(known)
     with trace.use_span(silent):
         yield silent
