@@ -116,7 +116,7 @@ def _middleware(project: Settings, access: Access, apps: Sequence[str]) -> list[
         Middleware(LastResort),
         Middleware(KnownHosts, names=_names(settings)),
         Middleware(SameOriginOnly),
-        Middleware(Authentication, access=access),
+        Middleware(Authentication, access=access, assets=[f"{app}/assets/" for app in apps]),
         Middleware(BodyLimit, limit=settings.max_request_bytes),
         Middleware(TimeLimit, seconds=settings.request_timeout_s, longer=patient),
     ]

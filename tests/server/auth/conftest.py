@@ -79,7 +79,11 @@ def bearer(token: str) -> dict[str, str]:
 def make_app(settings: Settings, access: Access, reached: list[str]) -> FastAPI:
     app = FastAPI(
         openapi_url=None,
-        middleware=[Middleware(LastResort), Middleware(SameOriginOnly), Middleware(Authentication, access=access)],
+        middleware=[
+            Middleware(LastResort),
+            Middleware(SameOriginOnly),
+            Middleware(Authentication, access=access, assets=["/mounted/assets/"]),
+        ],
     )
     handle_errors(app)
     app.router.routes.extend(sign_in_routes(settings, access))

@@ -182,6 +182,19 @@ def test_a_caller_who_asks_too_often_waits_and_others_do_not(make_guarded: Calla
     assert guarded.reached.count("/who") == 6
 
 
+def test_the_files_of_a_page_need_a_token_and_do_not_count(make_guarded: Callable[..., Guarded]) -> None:
+    guarded = make_guarded(requests_per_minute=2)
+    reader = bearer(guarded.issue("Ada"))
+    with guarded.client as client:
+        assert client.get("/mounted/assets/a.js").status_code == 401
+        assert {client.get(f"/mounted/assets/{number}.js", headers=reader).status_code for number in range(9)} == {200}
+        assert client.get("/mounted/page", headers=reader).status_code == 200
+        assert client.get("/mounted/assets/../page", headers=reader).status_code == 200
+        assert client.get("/mounted/assetsx", headers=reader).status_code == 429
+    assert "a.js" in guarded.audited()
+    assert "1.js" not in guarded.audited()
+
+
 def test_an_address_that_keeps_failing_is_slowed_and_valid_tokens_are_not(guarded: Guarded) -> None:
     token = guarded.issue()
     known = token[:24]

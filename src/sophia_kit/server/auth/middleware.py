@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
@@ -31,11 +32,16 @@ class Authentication:
     Without a valid token 401 and `WWW-Authenticate` (RFC 6750), for a browser that opens a page the way to the
     sign-in; 429 for a caller who asks too often, and for an address that keeps failing. A WebSocket ends when its
     caller's token or session does. What is answered, and what is refused, leaves a line in the audit log.
+
+    Args:
+        assets: paths that end in `/`, below which the frontend's own files lie: a page is hundreds of them. They need a
+            token, and are neither counted nor audited.
     """
 
-    def __init__(self, app: ASGIApp, *, access: Access) -> None:
+    def __init__(self, app: ASGIApp, *, access: Access, assets: Iterable[str] = ()) -> None:
         self._app = app
         self._access = access
+        self._assets = tuple(assets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -48,13 +54,18 @@ class Authentication:
             return
         began = asyncio.get_running_loop().time()
         caller: Caller | None = None
+        asset = scope.get("method") == "GET" and scope["path"].startswith(self._assets)
         try:
             caller = await self._caller(scope)
-            self._access.admit(caller)
+            if not asset:
+                self._access.admit(caller)
         except SophiaError as error:
             await self._refuse(error, caller, scope, receive, send)
             return
         state["caller"] = caller
+        if asset:
+            await self._app(scope, receive, send)
+            return
         status: int | None = None
 
         async def told(message: Message) -> None:
