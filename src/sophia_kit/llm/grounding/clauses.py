@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sophia_kit.llm.grounding.lexicon import Claim, DirectionWords, direction_words
+from sophia_kit.llm.grounding.lexicon import Claim, DirectionWords, direction_words, lexicon
 from sophia_kit.llm.grounding.reading import Sentence, Text, Token
 
 __all__ = ["Clause", "Saying", "clauses_of"]
@@ -57,6 +57,11 @@ class _Reader:
         self.idle = _spans(self.words.idioms, masked, begin, end)
         self.no_negators = _spans(self.words.idle, masked, begin, end)
         self.turns = _spans(self.words.turns, masked, begin, end)
+        self.phrases = [
+            (claim, span) for claim, pattern in self.words.phrases for span in _spans(pattern, masked, begin, end)
+        ]
+        self.targets = _spans(dict(lexicon().comparisons)["target"], masked, begin, end)
+        self.promised = _spans(self.words.forecast_phrases, masked, begin, end)
         self.after = _spans(self.words.after_phrases, masked, begin, end)
 
     def clauses(self) -> tuple[Clause, ...]:
@@ -92,14 +97,32 @@ class _Reader:
     def _says(self, begin: int, end: int) -> bool:
         return any(self._claim(index) for index in range(begin, end))
 
-    def _claim(self, index: int) -> tuple[Claim, bool] | None:
+    def _claim(self, index: int) -> tuple[Claim, bool, bool] | None:
+        """What the word claims, whether it is firm, and whether it is a denial by itself."""
         token = self.tokens[index]
         if token.kind != "word" or _within(token, self.idle):
             return None
+        for said, (begin, end) in self.phrases:
+            if begin <= token.at < end:
+                return (said, True, False) if token.at == begin else None
         lower = token.lower
         if lower in self.words.firm:
-            return self.words.firm[lower], True
-        return (self.words.soft[lower], False) if lower in self.words.soft else None
+            return self.words.firm[lower], True, False
+        if lower in self.words.soft:
+            return self.words.soft[lower], False, False
+        if lower in self.words.before_target and self._aims(index):
+            claim, denied = self.words.before_target[lower]
+            return claim, True, denied
+        return None
+
+    def _aims(self, index: int) -> bool:
+        """Whether a word for a target follows, with nothing but a word or two between."""
+        for token in self.tokens[index + 1 : index + _NEAR]:
+            if token.kind != "word":
+                return False
+            if _within(token, self.targets):
+                return True
+        return False
 
     def _sayings(self, begin: int, end: int, negators: int) -> tuple[list[Saying], int, int]:
         """What the clause says, the negations of its last word, and those at its very end that negate nothing in it."""
@@ -110,7 +133,7 @@ class _Reader:
             if claim is None:
                 negators += self._negates(index)
                 continue
-            turned = negators + self._stopped(since, index) + self._ended(index, end)
+            turned = negators + claim[2] + self._stopped(since, index) + self._ended(index, end)
             forecast = self._forecast(begin, index)
             found.append(Saying(self.tokens[index], index, claim[0], claim[1], turned % 2 == 1, forecast))
             last, negators, since = negators, 0, index + 1
@@ -118,7 +141,7 @@ class _Reader:
 
     def _negates(self, index: int) -> int:
         token = self.tokens[index]
-        if token.kind != "word" or _within(token, self.no_negators):
+        if token.kind != "word" or _within(token, [*self.no_negators, *(span for _, span in self.phrases)]):
             return 0
         if any(token.at == begin for begin, _ in self.turns):
             return 1
@@ -148,7 +171,8 @@ class _Reader:
 
     def _forecast(self, begin: int, index: int) -> str | None:
         near = self.tokens[max(begin, index - _NEAR) : index]
-        return next((token.text for token in reversed(near) if token.lower in self.words.forecast), None)
+        said = (token for token in reversed(near) if token.kind == "word")
+        return next((t.text for t in said if t.lower in self.words.forecast or _within(t, self.promised)), None)
 
 
 def _spans(pattern: re.Pattern[str], masked: str, begin: int, end: int) -> list[tuple[int, int]]:

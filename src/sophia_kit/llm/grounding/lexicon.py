@@ -47,12 +47,16 @@ class DirectionWords:
     Attributes:
         firm: words that need a change among the facts that bears them out.
         soft: words that may not contradict the change they stand with.
+        phrases: patterns of what says a direction, firmly, by more than one word.
         targeted: words that become firm beside a word for a target.
+        before_target: words that say something of a target only shortly before it: a claim, and whether it is negated.
     """
 
     firm: dict[str, Claim]
     soft: dict[str, Claim]
+    phrases: tuple[tuple[Claim, re.Pattern[str]], ...]
     targeted: frozenset[str]
+    before_target: dict[str, tuple[Claim, bool]]
     splitting: frozenset[str]
     joining: frozenset[str]
     pronouns: frozenset[str]
@@ -60,6 +64,7 @@ class DirectionWords:
     going_on: frozenset[str]
     pace: frozenset[str]
     forecast: frozenset[str]
+    forecast_phrases: re.Pattern[str]
     negators: frozenset[str]
     stoppers: frozenset[str]
     turns: re.Pattern[str]
@@ -84,7 +89,7 @@ def lexicon() -> Lexicon:
     return Lexicon(
         english=english,
         capitals=_set(words["capitals"]),
-        openers=_set(words["openers"]),
+        openers=(_set(words["openers"]) | _set(words["added"]) | _turned(english)) - _set(words["no_openers"]),
         shortened=_set(words["shortened"]),
         number_idioms=_any(numbers["idioms"]),
         numbers=_set(numbers["words"]),
@@ -107,7 +112,11 @@ def direction_words() -> DirectionWords:
     return DirectionWords(
         firm={word: claim for claim in CLAIMS for word in raw[claim]["firm"].split()},
         soft={word: claim for claim in CLAIMS for word in raw[claim]["soft"].split()},
+        phrases=tuple((claim, _any(raw["phrases"][claim])) for claim in CLAIMS if claim in raw["phrases"]),
         targeted=_set(raw["targeted"]),
+        before_target={
+            word: claim for kind, claim in _DISTANCES.items() for word in raw["before_target"][kind].split()
+        },
         splitting=_set(raw["splitting"]),
         joining=_set(raw["joining"]),
         pronouns=_set(raw["pronouns"]),
@@ -115,6 +124,7 @@ def direction_words() -> DirectionWords:
         going_on=_set(raw["going_on"]),
         pace=_set(raw["pace"]),
         forecast=_set(raw["forecast"]),
+        forecast_phrases=_any(raw["forecast_phrases"]),
         negators=_set(raw["negators"]),
         stoppers=_set(raw["stoppers"]),
         turns=_any(raw["turns"]),
@@ -124,6 +134,18 @@ def direction_words() -> DirectionWords:
         nouns=_set(raw["nouns"]),
         idioms=_any(raw["idioms"]),
     )
+
+
+_DISTANCES: Final[dict[str, tuple[Claim, bool]]] = {
+    "met": ("down", True),
+    "over": ("up", False),
+    "under": ("down", False),
+}
+
+
+def _turned(english: frozenset[str]) -> frozenset[str]:
+    """Words that are hardly ever names: adverbs and participles."""
+    return frozenset(word for word in english if len(word) > 5 and word.endswith(("ly", "ing", "ed")))
 
 
 def _set(words: str) -> frozenset[str]:

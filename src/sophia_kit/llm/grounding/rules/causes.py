@@ -14,7 +14,8 @@ __all__ = ["check_causes"]
 
 _BECAUSE: Final = re.compile(
     phrase(
-        "because of|due to|(?:driven|caused|fuelled|fueled|explained|powered|propelled|triggered|prompted|helped|hurt|"
+        "because(?: of)?|due to|"
+        "(?:driven|caused|fuelled|fueled|explained|powered|propelled|triggered|prompted|helped|hurt|"
         "supported|dragged down|held back|boosted|lifted) by|thanks to|owing to|attributable to|attributed to|"
         "on the back of|as a (?:result|consequence) of|stems? from|stemmed from|resulting from|resulted from"
     )

@@ -79,7 +79,9 @@ class _Judge:
 
     def _judge(self, saying: Saying, number: int) -> Finding | None:
         """Hold a word against the change it speaks of."""
-        aimed = "target" in self.kinds and saying.token.lower in direction_words().targeted
+        words = direction_words()
+        near = saying.token.lower in words.before_target
+        aimed = near or ("target" in self.kinds and saying.token.lower in words.targeted)
         firm = saying.firm or aimed
         facts = self._spoken_of(saying, number, aimed=aimed)
         if not facts:
@@ -111,12 +113,16 @@ class _Judge:
         here = self.placed[number]
         if here:
             return self._of(saying, here, aimed=aimed, level=saying.firm or aimed)
-        if not (saying.firm or aimed):
-            return []
+        firm = saying.firm or aimed
         for other in self._neighbours(number):
-            if facts := self._of(saying, self.placed[other], aimed=aimed, level=self._goes_on(other)):
+            if other < number and not firm:
+                continue
+            # What is said of a list is said of all of it.
+            if all_moved := [item.fact for item in self.placed[other] if self.material.moved(item.fact)]:
+                return all_moved
+            if facts := self._of(saying, self.placed[other], aimed=aimed, level=firm and self._goes_on(other)):
                 return facts
-        if self.topic is not None and self._points_back(self.clauses[number], saying):
+        if firm and self.topic is not None and self._points_back(self.clauses[number], saying):
             return [self.topic]
         return []
 
@@ -145,18 +151,23 @@ class _Judge:
         return [other for other in others if self.placed[other] and self._about_the_same(other)]
 
     def _about_the_same(self, number: int) -> bool:
-        clause = self.clauses[number]
-        words = [token.lower for token in clause.tokens if token.kind == "word"]
-        if words[:1] in (["and"], ["but"]):
-            words = words[1:2]
-            return words != [] and words[0] in direction_words().pronouns
-        return not clause.sayings or any(word in direction_words().pronouns for word in words)
+        """Whether the clause says no direction of something else."""
+        clause, words = self.clauses[number], direction_words()
+        said = [token for token in clause.tokens if token.kind != "mark"]
+        if said[0].lower in ("and", "but"):
+            return len(said) > 1 and said[1].lower in words.pronouns
+        if not clause.sayings or clause.tokens[0].text == ":" or clause.sayings[0].token is said[0]:
+            return True
+        return any(token.lower in words.pronouns for token in said)
 
     def _goes_on(self, number: int) -> bool:
         """Whether the clause has no subject of its own, so that its value is that of the clause before."""
-        words = [token.lower for token in self.clauses[number].tokens if token.kind == "word"]
-        return bool(words) and (
-            words[0] in direction_words().going_on or any(word in direction_words().pronouns for word in words)
+        said = [token for token in self.clauses[number].tokens if token.kind != "mark"]
+        words = direction_words()
+        return (
+            said[0].kind == "reference"
+            or said[0].lower in words.going_on
+            or any(token.lower in words.pronouns for token in said)
         )
 
     def _points_back(self, clause: Clause, saying: Saying) -> bool:

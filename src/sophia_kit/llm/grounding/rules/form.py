@@ -16,7 +16,7 @@ __all__ = ["check_characters", "check_form", "check_mentions"]
 LONGEST: Final = 4000
 """Characters of a text at most: a brief's narrative is a few hundred."""
 
-_MARKS: Final = frozenset(" \n.,;:'\"()!?-–—’‘“”…/{}")
+_MARKS: Final = frozenset(" \n.,;:'\"()!?-–—’‘“”…{}")
 _LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _BULLET: Final = re.compile(r"^[ \t]*[-–—/]", re.MULTILINE)
 

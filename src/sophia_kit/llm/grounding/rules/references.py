@@ -26,6 +26,7 @@ _BOUND: Final = re.compile(
     + r"[ \n]+$"
 )
 _LONGEST: Final = 40
+_ARRIVED: Final = frozenset({"to", "is", "are", "reached", "reaching", "hit", "hitting", "now"})
 _COUNTING: Final = frozenset({"count", "fte", "people", "rows", "records"})
 
 
@@ -42,6 +43,10 @@ def check_references(text: Text, material: Material) -> Iterator[Finding]:
             if bound := _BOUND.search(text.masked, max(0, token.at - _LONGEST), token.at):
                 message = "The fact is exact: say it without a bound or an operation, as it stands."
                 yield _at(text, bound.start(), text.prose[bound.start() : token.at].strip(), message)
+            before = tokens[index - 1].lower if index else ""
+            if token.text.endswith(".base") and before in _ARRIVED and material.kind(token.text) != "target":
+                message = f"{{{token.text}}} is what it was before, not what it came to."
+                yield Finding("comparison", token.at, text.paragraph(token.at), f"{{{token.text}}}", message)
             after = tokens[index + 1] if index + 1 < len(tokens) else None
             if after is not None and after.lower in lexicon().counted | lexicon().spans:
                 spans = after.lower in lexicon().spans
