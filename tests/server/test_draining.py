@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -12,18 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import uvicorn
 
 from sophia_kit.core.settings import load_settings
 from sophia_kit.server import Services, create_app
-from sophia_kit.server.draining import DrainingServer
+from sophia_kit.server.draining import DrainingServer, server_of
 
 
 @contextmanager
 def served(root: Path) -> Iterator[tuple[str, DrainingServer, threading.Thread]]:
     """The application on a free port, in a thread of this process."""
     (root / "sophia.toml").touch()
-    with Services.open(load_settings(root, server={"requests_per_minute": 1_000_000})) as services:
+    limits = {"requests_per_minute": 1_000_000, "shutdown_patience_s": 1}
+    with Services.open(load_settings(root, server=limits)) as services:
         app = create_app(services, apps=())
 
         @app.get("/try/soon")
@@ -36,8 +37,7 @@ def served(root: Path) -> Iterator[tuple[str, DrainingServer, threading.Thread]]
             await asyncio.sleep(60)
 
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
-        server = DrainingServer(config, ending=app.state.ending)
+        server = server_of(app, services.settings.server)
         running = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         running.start()
         try:
@@ -98,3 +98,24 @@ def test_while_it_ends_each_answer_is_its_connection_s_last_and_it_is_not_ready(
         answer = client.get(url + "/readyz")
     assert (answer.status_code, answer.json()["status"]) == (503, "shutting down")
     assert answer.headers["connection"] == "close"
+
+
+def test_what_is_no_http_or_has_no_end_is_refused_as_a_problem_too(tmp_path: Path) -> None:
+    with served(tmp_path) as (url, _, _):
+        for sent, status, code in (
+            (b"how do you do\r\n\r\n", b"400 Bad Request", "request-refused"),
+            (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000, b"431 Request Header Fields Too Large", "request-too-large"),
+        ):
+            with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10) as connection:
+                connection.sendall(sent)
+                received = b""
+                while part := connection.recv(65_536):
+                    received += part
+            head, _, body = received.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 " + status)
+            assert b"Content-Type: application/problem+json" in head
+            assert json.loads(body)["code"] == code
+        with httpx.Client() as client:
+            for _ in range(3):
+                answer = client.post(url + "/healthz", content=b"x" * 70_000, headers={"X": "x" * 30_000})
+                assert answer.status_code == 405

@@ -7,13 +7,20 @@ import ctypes
 import socket
 import struct
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["DrainingServer", "LastAnswers"]
+from sophia_kit.server.protocol import http_protocol
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from sophia_kit.core.settings import ServerSettings
+
+__all__ = ["DrainingServer", "LastAnswers", "server_of"]
 
 _DRAIN_S: Final = 1.0
 _LOOK_S: Final = 0.05
@@ -41,6 +48,21 @@ class LastAnswers:
             await send(message)
 
         await self._app(scope, receive, told)
+
+
+def server_of(app: FastAPI, settings: ServerSettings) -> DrainingServer:
+    """The server of an application that `create_app` made."""
+    config = uvicorn.Config(
+        app,
+        http=http_protocol(),
+        ws_max_size=settings.max_request_bytes,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(settings.shutdown_patience_s)),
+        lifespan="on",
+    )
+    return DrainingServer(config, ending=app.state.ending)
 
 
 class DrainingServer(uvicorn.Server):

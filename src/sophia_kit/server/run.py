@@ -68,10 +68,8 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots).current()
     with _listen(address, settings.server.port) as listener:
         # Imported here: what can be refused is refused before the seconds that these take.
-        import uvicorn
-
         from sophia_kit.server.app import create_app
-        from sophia_kit.server.draining import DrainingServer
+        from sophia_kit.server.draining import server_of
         from sophia_kit.server.services import Services
         from sophia_kit.server.traces import exported_traces, log_to_stderr
 
@@ -82,18 +80,10 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         log_to_stderr()
         with exported_traces(), Services.open(settings) as services:
             app = create_app(services)
-            config = uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=max(1, round(settings.server.shutdown_patience_s)),
-                lifespan="on",
-            )
             shown = f"[{address}]" if ":" in address else address
             ready(f"http://{shown}:{listener.getsockname()[1]}")
             try:
-                DrainingServer(config, ending=app.state.ending).run(sockets=[listener])
+                server_of(app, settings.server).run(sockets=[listener])
             except (KeyboardInterrupt, Interrupted):
                 # Uvicorn closes what is open, then raises again the signal that ended it.
                 return
