@@ -1,33 +1,29 @@
-"""An example of each answer, made of the examples that its fields declare."""
+"""An example of an answer, made of the examples that its fields declare."""
 
 from __future__ import annotations
 
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
-
-from pydantic import BaseModel
+from collections.abc import Mapping
+from typing import Any, Final
 
 __all__ = ["example_of"]
 
+_PREFIX: Final = "#/components/schemas/"
 
-def example_of(model: type[BaseModel]) -> dict[str, Any]:
-    """An instance of a model, as JSON has it.
+
+def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
+    """An instance of a JSON schema; `schemas` are those that it may refer to, by name.
 
     Raises:
-        TypeError: a field declares no example, and isn't made of models that do.
+        LookupError: a part declares no example, and isn't made of parts that do.
     """
-    found = {}
-    for name, field in model.model_fields.items():
-        given = field.examples
-        found[name] = given[0] if given else _made(field.annotation, f"{model.__name__}.{name}")
-    return found
-
-
-def _made(kind: Any, where: str) -> Any:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return example_of(kind)
-    if get_origin(kind) is list:
-        return [_made(get_args(kind)[0], where)]
-    if get_origin(kind) in (Union, UnionType):
-        return _made(next(one for one in get_args(kind) if one is not NoneType), where)
-    raise TypeError(f"{where} has no example")
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "$ref" in schema:
+        return example_of(schemas[schema["$ref"].removeprefix(_PREFIX)], schemas)
+    if "anyOf" in schema:
+        return example_of(next(one for one in schema["anyOf"] if one.get("type") != "null"), schemas)
+    if schema.get("type") == "array":
+        return [example_of(schema["items"], schemas)]
+    if "properties" in schema:
+        return {name: example_of(part, schemas) for name, part in schema["properties"].items()}
+    raise LookupError(f"no example of {schema.get('title', 'a part')}")

@@ -1,4 +1,4 @@
-"""What the API's description says of a route's answers: a model with an example, and the problems it may end in."""
+"""What the API's description says of a route's answers: a model, and the problems it may end in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from sophia_kit.core.errors import (
     UnknownName,
 )
 from sophia_kit.server.problems import documented
-from sophia_kit.server.rest.examples import example_of
 
 __all__ = ["responses_of"]
 
@@ -39,12 +38,11 @@ _FURTHER: Final = {kind.code: kind for kind in (UnknownName, NeverLoaded, Snapsh
 
 
 def responses_of(model: type[BaseModel], *further: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route: 200 with an example, the problems that every route may end in, and further ones by
-    their codes.
+    """The `responses` of a route: 200, the problems that every route may end in, and further ones by their codes.
 
     Raises:
         KeyError: a code that isn't one of a problem.
     """
-    answer = {"model": model, "content": {"application/json": {"example": example_of(model)}}}
     kinds = (*_ALWAYS, *(_FURTHER[code] for code in further))
-    return {200: {"description": model.__doc__ or "", **answer}} | documented(*sorted({kind.status for kind in kinds}))
+    answer = {"model": model, "description": model.__doc__ or ""}
+    return {200: answer} | documented(*sorted({kind.status for kind in kinds}))
