@@ -1,0 +1,99 @@
+"""LiteLLM's Router doing what `bench_llm.py` has ours do; run in an environment that has LiteLLM. Prints JSON lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+WORK, BASE, COUNT = sys.argv[1], sys.argv[2], int(sys.argv[3])
+DEAD = sys.argv[4] if len(sys.argv) > 4 else BASE
+SAY: Any = [{"role": "user", "content": "Good morning"}]
+FAULTS = json.loads(sys.argv[5]) if len(sys.argv) > 5 else []
+
+
+async def timed(ask: Callable[[], Awaitable[Any]], count: int, at_once: int) -> list[float]:
+    taken: list[float] = []
+
+    async def one() -> None:
+        for _ in range(count // at_once):
+            began = time.perf_counter()
+            await ask()
+            taken.append(time.perf_counter() - began)
+
+    await asyncio.gather(*(one() for _ in range(at_once)))
+    return taken
+
+
+def router(models: list[str], **more: Any) -> Any:
+    import litellm
+
+    litellm.suppress_debug_info = True
+    entries = [
+        {"model_name": "m", "litellm_params": {"model": f"openai/{name}", "api_base": base, "api_key": "none"}}
+        for name, base in (model.split("|") for model in models)
+    ]
+    return litellm.Router(model_list=entries, **more)  # type: ignore[arg-type, unused-ignore]
+
+
+async def overhead() -> None:
+    import openai
+
+    bare = openai.AsyncOpenAI(api_key="none", base_url=BASE, max_retries=0)
+    door = router([f"ok|{BASE}"], num_retries=2)
+
+    async def sdk() -> Any:
+        return await bare.chat.completions.create(model="ok", messages=SAY)
+
+    async def routed() -> Any:
+        return await door.acompletion(model="m", messages=SAY)
+
+    for ask in (sdk, routed):
+        await timed(ask, 20, 1)
+    rounds: dict[str, list[float]] = {}
+    for at_once in (1, 32):
+        for _ in range(4):
+            for name, ask in (("sdk", sdk), ("ours", routed)):
+                began = time.perf_counter()
+                await timed(ask, COUNT, at_once)
+                rounds.setdefault(f"{name}-{at_once}", []).append((time.perf_counter() - began) / COUNT)
+    print(json.dumps({name: min(taken) for name, taken in rounds.items()}))
+
+
+async def faults() -> None:
+    for fault in FAULTS:
+        name = fault.replace("flaky", "flaky:theirs")
+        door = router([f"{name}|{BASE}", f"{name}|{BASE}"], num_retries=2, stream_timeout=1.5, timeout=4)
+        text = ""
+        finish = None
+        try:
+            async with asyncio.timeout(12):
+                async for chunk in await door.acompletion(model="m", messages=SAY, stream=True):
+                    choice = chunk.choices[0] if chunk.choices else None
+                    if choice is not None:
+                        text += choice.delta.content or ""
+                        finish = choice.finish_reason or finish
+            outcome = "said to be whole"
+        except Exception as error:  # noqa: BLE001 - whatever it raises is the finding
+            outcome = f"{type(error).__name__}"
+        print(
+            json.dumps({"fault": fault, "words": text.count("word"), "finish": finish, "outcome": outcome}), flush=True
+        )
+
+
+async def dead() -> None:
+    for bases in ((BASE, BASE, BASE), (BASE, BASE, DEAD)):
+        door = router([f"ok|{base}" for base in bases], num_retries=2, allowed_fails=3, cooldown_time=30)
+
+        async def ask(door: Any = door) -> Any:
+            return await door.acompletion(model="m", messages=SAY)
+
+        await timed(ask, 16, 8)
+        taken = sorted(await timed(ask, COUNT, 8))
+        print(json.dumps({"p95": taken[int(len(taken) * 0.95)]}))
+
+
+asyncio.run({"overhead": overhead, "faults": faults, "dead": dead}[WORK]())
