@@ -122,6 +122,7 @@ class Ranked:
     Attributes:
         expected_usd: what this request would cost by the list, without anything cached; None without a price.
         at_most_usd: the most it can cost; None without a price, or when nothing limits the answer.
+        score: the sum of its parts' shares.
     """
 
     option: Option
@@ -129,10 +130,7 @@ class Ranked:
     parts: tuple[Part, ...]
     expected_usd: Decimal | None
     at_most_usd: Decimal | None
-
-    @property
-    def score(self) -> float:
-        return sum(part.share for part in self.parts)
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +213,8 @@ def _ranked(needs: Needs, option: Option, shares: Weights) -> Ranked:
         if limit is not None:
             at_most = price.at_most(option.input_tokens, limit)
     refusals = tuple(_refusals(needs, option, at_most))
-    return Ranked(option, refusals, _parts(option, shares, expected, likely), expected, at_most)
+    parts = _parts(option, shares, expected, likely)
+    return Ranked(option, refusals, parts, expected, at_most, sum(part.share for part in parts))
 
 
 def _most_output(needs: Needs, option: Option) -> int | None:
@@ -232,7 +231,7 @@ def _most_output(needs: Needs, option: Option) -> int | None:
 def _likely_output(needs: Needs, option: Option) -> int:
     if option.model.kind == "embedding":
         return 0
-    usual: int = _data()["expected"]["output_tokens"]
+    usual = _constants().output_tokens
     return usual if needs.max_output_tokens is None else min(usual, needs.max_output_tokens)
 
 
@@ -271,11 +270,10 @@ def _refusals(needs: Needs, option: Option, at_most: Decimal | None) -> list[Ref
 
 
 def _parts(option: Option, shares: Weights, expected: Decimal | None, likely: int) -> tuple[Part, ...]:
-    data = _data()
-    scale, stated = data["scale"], data["prior"]
+    known = _constants()
     quality = option.model.quality
-    at_scale = (option.input_tokens * Decimal(scale["input_usd"]) + likely * Decimal(scale["output_usd"])) / _MILLION
-    ratio = float(stated["cost_ratio"])
+    at_scale = (option.input_tokens * known.input_usd + likely * known.output_usd) / _MILLION
+    ratio = known.cost_ratio
     if expected is not None and at_scale > 0:
         ratio = float(expected / at_scale)
     seen = option.observed
@@ -285,7 +283,7 @@ def _parts(option: Option, shares: Weights, expected: Decimal | None, likely: in
             "quality",
             None if quality is None else quality.value,
             "0 to 1",
-            float(stated["quality"]) if quality is None else quality.value,
+            known.quality if quality is None else quality.value,
             shares.quality,
         ),
         Part("cost", None if expected is None else float(expected), "USD", 1 / (1 + ratio), shares.cost),
@@ -293,7 +291,7 @@ def _parts(option: Option, shares: Weights, expected: Decimal | None, likely: in
             "latency",
             seen.seconds if measured else None,
             "seconds an answer",
-            1 / (1 + seen.seconds / float(scale["latency_s"])),
+            1 / (1 + seen.seconds / known.latency_s),
             shares.latency,
         ),
         Part(
@@ -304,6 +302,29 @@ def _parts(option: Option, shares: Weights, expected: Decimal | None, likely: in
             shares.reliability,
         ),
         Part("preference", option.preference, "0 to 1", option.preference, shares.preference),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Constants:
+    input_usd: Decimal
+    output_usd: Decimal
+    latency_s: float
+    output_tokens: int
+    quality: float
+    cost_ratio: float
+
+
+@cache
+def _constants() -> _Constants:
+    data = _data()
+    return _Constants(
+        Decimal(data["scale"]["input_usd"]),
+        Decimal(data["scale"]["output_usd"]),
+        data["scale"]["latency_s"],
+        data["expected"]["output_tokens"],
+        data["prior"]["quality"],
+        data["prior"]["cost_ratio"],
     )
 
 

@@ -10,7 +10,7 @@ import json
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
@@ -51,6 +51,7 @@ class TokenCount:
     exact: bool
 
 
+@lru_cache(maxsize=1024)
 def encoding_of(model: str) -> str | None:
     """The published tokenizer of a model, by the name of its encoding; None when it has none that is known here."""
     name = bare_names(model)[0]
