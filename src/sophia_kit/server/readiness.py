@@ -25,6 +25,7 @@ _LOCAL_CACHE_S: Final = 5.0
 _FAILURE_CACHE_S: Final = 30.0
 _PATIENCE_S: Final = 2.0
 """How long a probe waits for parts that are being asked; a vendor may take minutes to fail for good."""
+_PATIENCE_WITH_REQUIRED_S: Final = 10.0
 
 
 class PartLevel(BaseModel):
@@ -100,9 +101,11 @@ class Readiness:
     async def level(self) -> ReadinessLevel:
         """The state of each part: asked now where the last answer has aged, or the last answer where the part takes
         longer than a probe waits."""
-        asking = [task for part in self._parts.values() if (task := self._ask(part)) is not None]
+        asking = {task: part for part in self._parts.values() if (task := self._ask(part)) is not None}
         if asking:
-            await asyncio.wait(asking, timeout=_PATIENCE_S)
+            _, late = await asyncio.wait(asking, timeout=_PATIENCE_S)
+            if needed := [task for task in late if asking[task].required]:
+                await asyncio.wait(needed, timeout=_PATIENCE_WITH_REQUIRED_S - _PATIENCE_S)
         return self.last()
 
     def last(self) -> ReadinessLevel:

@@ -60,7 +60,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
 
     Raises:
         InputError: the address isn't safe (see `require_safe_bind`), or the port is taken.
-        NoSnapshot: there is nothing to serve.
+        NoSnapshot, SnapshotDamaged: there is nothing to serve.
         ConfigError: a notebook isn't there.
     """
     address = require_safe_bind(settings)
@@ -80,6 +80,10 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         log_to_stderr()
         with exported_traces(), Services.open(settings) as services:
             app = create_app(services)
+            if settings.engine == "duckdb":
+                # The first visitor doesn't wait for it either, and a damaged one is told before anybody is let in.
+                with services.snapshots.current():
+                    pass
             shown = f"[{address}]" if ":" in address else address
             ready(f"http://{shown}:{listener.getsockname()[1]}")
             try:

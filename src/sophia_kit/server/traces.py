@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from sophia_kit.server.problems import trace_id
 
 __all__ = ["exported_traces", "log_to_stderr"]
 
+_PATIENCE_S: Final = 3.0
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
@@ -37,12 +39,17 @@ def exported_traces() -> Iterator[bool]:
 
     described = Resource({"service.name": "sophia-kit", "service.version": version("sophia-kit")})
     provider = TracerProvider(resource=described.merge(OTELResourceDetector().detect()))
+    # It tells of each attempt; that a batch was given up is enough.
+    logging.getLogger(OTLPSpanExporter.__module__).setLevel(logging.ERROR)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     try:
         yield True
     finally:
-        provider.shutdown()
+        # A collector that is away is tried for half a minute, and nobody waits for that at the end.
+        sending = threading.Thread(target=provider.shutdown, daemon=True)
+        sending.start()
+        sending.join(_PATIENCE_S)
 
 
 class _WithTrace(logging.Filter):
