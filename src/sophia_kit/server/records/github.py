@@ -19,7 +19,7 @@ REPOSITORY_TREE: Final = Resource(
     required=("github_files",),
     columns=(
         Column("repository", str, "base.repository", "The repository, owner/name.", "larkfield/payments"),
-        Column("path", str, "base.path", "The file's path from the repository's root.", "docs/runbook.md"),
+        Column("path", str, "base.path", "The file's path from the repository's root.", "src/refunds.py"),
         Column("kind", str, "base.kind", "`blob` for a file, `commit` for a submodule.", "blob"),
         Column("mode", str | None, "base.mode", "Git's file mode.", "100644"),
         Column("bytes", int | None, "base.bytes", "Its size; empty of a submodule.", 1843),
