@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ def caller_of(scope: Scope) -> Caller:
     return caller
 
 
-def needs(scope: str) -> Callable[[HTTPConnection], Caller]:
+def needs(scope: str) -> Callable[[HTTPConnection], Awaitable[Caller]]:
     """A FastAPI dependency: the caller, who has the scope. Its attribute `scope` names it.
 
     A request without a caller is refused with `Unauthenticated`, one whose caller lacks the scope with `ScopeMissing`.
@@ -74,7 +74,8 @@ class _Needs:
         SCOPES[scope]
         self.scope = scope
 
-    def __call__(self, connection: HTTPConnection) -> Caller:
+    # Nothing here waits; but FastAPI would have a thread call a plain function.
+    async def __call__(self, connection: HTTPConnection) -> Caller:
         caller = caller_of(connection.scope)
         caller.require(self.scope)
         return caller
