@@ -74,6 +74,15 @@ if TYPE_CHECKING:
         sql_of,
     )
     from sophia_kit.reports.lab_views import answer_rows, findings_markup, print_draft, result_chart
+    from sophia_kit.reports.model_lab import (
+        MODEL_LAB_OPTIONS,
+        ModelLabParameters,
+        compare_models,
+        expected_cost,
+        lab_models,
+        model_lab_parameters,
+    )
+    from sophia_kit.reports.model_lab_views import cost_text, model_rows, print_comparison, trial_rows
     from sophia_kit.reports.readiness import get_ready
     from sophia_kit.reports.result import Published, publish
     from sophia_kit.reports.waterfall import waterfall_chart
@@ -81,6 +90,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONNECTOR_OPTIONS",
     "LAB_OPTIONS",
+    "MODEL_LAB_OPTIONS",
     "Author",
     "BriefChoices",
     "BriefParameters",
@@ -93,6 +103,7 @@ __all__ = [
     "FreshnessGate",
     "Kpi",
     "LabParameters",
+    "ModelLabParameters",
     "Mover",
     "Narrative",
     "Part",
@@ -109,9 +120,12 @@ __all__ = [
     "chosen_metric",
     "chosen_resource",
     "chosen_vendor",
+    "compare_models",
     "connector_parameters",
+    "cost_text",
     "daily_brief",
     "draft_definition",
+    "expected_cost",
     "explain_draft",
     "explanation_markup",
     "fill",
@@ -124,16 +138,20 @@ __all__ = [
     "heading_markup",
     "health_rows",
     "lab_day",
+    "lab_models",
     "lab_parameters",
     "look_at",
     "look_rows",
     "look_text",
+    "model_lab_parameters",
+    "model_rows",
     "mover_rows",
     "narrate",
     "narrative_markup",
     "parse_arguments",
     "past_of",
     "plain_text",
+    "print_comparison",
     "print_connectors",
     "print_draft",
     "print_summary",
@@ -158,6 +176,7 @@ __all__ = [
     "tiles_markup",
     "told_reader",
     "trend_charts",
+    "trial_rows",
     "vendor_setups",
     "waterfall_chart",
     "why_heading",
@@ -168,6 +187,16 @@ __all__ = [
 # The labs' are for the labs alone; the others need Altair and Jinja, which take a second to import and belong to the
 # extra `notebooks`.
 _LAZY = {
+    "MODEL_LAB_OPTIONS": "model_lab",
+    "ModelLabParameters": "model_lab",
+    "compare_models": "model_lab",
+    "expected_cost": "model_lab",
+    "lab_models": "model_lab",
+    "model_lab_parameters": "model_lab",
+    "cost_text": "model_lab_views",
+    "model_rows": "model_lab_views",
+    "print_comparison": "model_lab_views",
+    "trial_rows": "model_lab_views",
     "LAB_OPTIONS": "lab",
     "LabParameters": "lab",
     "answer_on_snowflake": "lab",
