@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -157,7 +158,7 @@ async def memory(root: Path, state: State, base: str) -> list[float]:
     found = []
     async with gateway(root, state, [("ok", base)]) as door:
         for part in (REQUESTS // 10, REQUESTS * 4 // 10, REQUESTS // 2):
-            await timed(lambda: door.chat(HELLO), part, 8)
+            await timed(partial(door.chat, HELLO), part, 8)
             found.append(process.memory_info().rss / 1e6)
     return found
 
@@ -167,8 +168,8 @@ async def dead(root: Path, base: str, gone: str) -> list[float]:
     found = []
     for bases in ((base, base, base), (base, base, gone)):
         async with gateway(root, None, [("ok", one) for one in bases]) as door:
-            await timed(lambda door=door: door.chat(HELLO), 16, 8)
-            taken = sorted(await timed(lambda door=door: door.chat(HELLO), COUNT, 8))
+            await timed(partial(door.chat, HELLO), 16, 8)
+            taken = sorted(await timed(partial(door.chat, HELLO), COUNT, 8))
             found.append(taken[int(len(taken) * 0.95)])
     return found
 

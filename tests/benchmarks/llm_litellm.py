@@ -29,14 +29,14 @@ async def timed(ask: Callable[[], Awaitable[Any]], count: int, at_once: int) -> 
 
 
 def router(models: list[str], **more: Any) -> Any:
-    import litellm
+    import litellm  # type: ignore[import-not-found, unused-ignore]
 
     litellm.suppress_debug_info = True
     entries = [
         {"model_name": "m", "litellm_params": {"model": f"openai/{name}", "api_base": base, "api_key": "none"}}
         for name, base in (model.split("|") for model in models)
     ]
-    return litellm.Router(model_list=entries, **more)  # type: ignore[arg-type, unused-ignore]
+    return litellm.Router(model_list=entries, **more)
 
 
 async def overhead() -> None:

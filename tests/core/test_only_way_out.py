@@ -84,6 +84,14 @@ def test_of_notion_s_sdk_the_endpoints_alone_are_used_never_its_client() -> None
     assert "BaseClient" not in called
 
 
+def test_models_are_asked_by_the_providers_of_the_gateway_alone() -> None:
+    """The SDK brings a client of its own: llm/providers/transport.py sends questions on, and nothing else."""
+    found = {
+        name for name, tree in modules() for module in imports(tree) if module.partition(".")[0] in {"openai", "httpx2"}
+    }
+    assert found == {f"llm/providers/{name}.py" for name in ("failures", "sdk", "transport")}
+
+
 def test_the_snowflake_connector_is_used_by_the_warehouse_alone() -> None:
     """It brings a client of its own: what it sends is guarded in warehouse/snowflake, and nowhere else."""
     found = {name for name, tree in modules() for module in imports(tree) if module.startswith("snowflake")}

@@ -201,7 +201,8 @@ async def test_its_refusals_are_errors_of_the_kit_without_the_key(
 async def test_an_answer_of_another_shape_is_no_answer(case: Case, tmp_path: Path, upstream: Upstream) -> None:
     unfinished = {"choices": [{"message": {"content": "x"}}]}
     async with case.door(tmp_path, upstream.base_url) as door:
-        for body in (b"{", [], {}, {"choices": []}, unfinished, {"choices": [{"message": 3}]}):
+        wrong: list[Any] = [b"{", [], {}, {"choices": []}, unfinished, {"choices": [{"message": 3}]}]
+        for body in wrong:
             upstream.forget()
             upstream.play(json_answer(body))
             with pytest.raises(ProviderError) as failed:

@@ -128,7 +128,7 @@ async def test_what_breaks_after_so_many_chunks(
     }
     upstream.play(*ends[fault])
     upstream.play(ANSWER)
-    patience = {"first_token_s": 0.2, "stall_s": 0.2} if fault == "silent" else {}
+    patience: dict[str, Any] = {"first_token_s": 0.2, "stall_s": 0.2} if fault == "silent" else {}
     async with gateway(tmp_path, {"a": at(upstream.base_url)}, **patience) as door:
         if after == 0:
             text, whole = await asked(door, hello())
