@@ -57,7 +57,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as parts:
-            parts.callback(access.audit.close)
+            parts.callback(access.close)
             parts.push_async_callback(readiness.close)
             parts.push_async_callback(door.close)
             await parts.enter_async_context(published.running())

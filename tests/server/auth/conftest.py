@@ -127,7 +127,7 @@ def guarded_server(folder: Path, **server: Any) -> Iterator[Guarded]:
         access = Access.of(settings, state, clock=clock, fresh_s=FRESH_S)
         reached: list[str] = []
         yield Guarded(make_app(settings, access, reached), access, state, clock, settings.audit_dir, reached)
-        access.audit.close()
+        access.close()
 
 
 @pytest.fixture

@@ -197,6 +197,22 @@ def test_failed_sign_ins_are_limited(guarded: Guarded) -> None:
     assert guarded.client.get("/who", headers=bearer(token)).status_code == 200
 
 
+def test_who_keeps_failing_otherwise_keeps_nobody_from_signing_in(guarded: Guarded) -> None:
+    browser, token = guarded.client, guarded.issue()
+    for headers in (bearer(token[:24] + "A" * 43), {"Cookie": "sophia-session=of-yesterday"}, {}):
+        for _ in range(12):
+            assert guarded.client.get("/who", headers=headers).status_code in (401, 429)
+    assert sign_in(browser, token).status_code == 303
+    assert browser.get("/who").status_code == 200
+
+
+def test_signing_out_without_having_signed_in_writes_nothing(guarded: Guarded) -> None:
+    for number in range(4):
+        answer = guarded.client.post("/sign-out", headers=FORM | {"Cookie": f"sophia-session=guess-{number}"})
+        assert answer.status_code == 303
+    assert guarded.audited() == ""
+
+
 def test_a_form_of_another_kind_or_size_is_refused(guarded: Guarded) -> None:
     token = guarded.issue()
     for body, kind in (

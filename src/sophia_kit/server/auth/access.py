@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Access", "client_address"]
 
 _FAILURES_PER_MINUTE: Final = 10
-"""Of one address. Nobody mistypes a token more often; a token of 256 bits can't be guessed at any rate."""
+"""Of one address and kind. Nobody mistypes a token more often; one of 256 bits can't be guessed at any rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Access:
     Attributes:
         directory: the valid tokens and sessions; None when authentication is off.
         requests: how often a caller may ask.
-        failures: how often an address may fail to show a valid token.
+        failures: how often an address may fail: with the form, with tokens and without any, each by itself, so that a
+            program that goes on with a revoked token keeps nobody beside it from signing in.
         session: how long a browser stays signed in.
     """
 
@@ -71,9 +72,30 @@ class Access:
                 hint="Wait as long as Retry-After says; SOPHIA_SERVER__REQUESTS_PER_MINUTE is the limit.",
             )
 
-    def failed(self, scope: Scope) -> float:
-        """Count a failure of the address the request came from; seconds to wait when it is one too many, else 0."""
-        return self.failures.wait(client_address(scope), asyncio.get_running_loop().time())
+    def token_failed(self, scope: Scope) -> float:
+        """Count a token that wasn't valid; seconds to wait when it is one too many from that address, else 0."""
+        return self._failed("token", scope)
+
+    def nothing_shown(self, scope: Scope) -> float:
+        """The same of a request that showed nothing, or a session that has ended."""
+        return self._failed("nothing", scope)
+
+    def sign_in_failed(self, scope: Scope) -> float:
+        """The same of the sign-in's form."""
+        return self._failed("sign-in", scope)
+
+    def sign_in_blocked(self, scope: Scope) -> float:
+        """Seconds until the address may try to sign in again; 0 when it may now."""
+        return self.failures.exhausted(f"sign-in {client_address(scope)}", asyncio.get_running_loop().time())
+
+    def close(self) -> None:
+        """Let go of files and threads; for the end of the server."""
+        self.audit.close()
+        if self.directory is not None:
+            self.directory.close()
+
+    def _failed(self, kind: str, scope: Scope) -> float:
+        return self.failures.wait(f"{kind} {client_address(scope)}", asyncio.get_running_loop().time())
 
 
 def client_address(scope: Scope) -> str:

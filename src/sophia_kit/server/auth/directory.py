@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sophia_kit.core.errors import Unauthenticated
 from sophia_kit.metrics import Principal
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from sophia_kit.state import State
 
 __all__ = ["FRESH_S", "Directory"]
+
+Result = TypeVar("Result")
 
 FRESH_S: Final = 2.0
 """Seconds for which what was read from the state holds; a revoked token opens nothing after them."""
@@ -49,6 +53,13 @@ class Directory:
         self._tokens: dict[str, tuple[AccessToken, Caller]] = {}
         self._sessions: dict[str, AccessSession] = {}
         self._used: set[str] = set()
+        # A thread of its own: those that others share may all be busy with queries.
+        self._thread = _own_thread()
+
+    def close(self) -> None:
+        """Let go of the thread; whoever asks afterwards gets another."""
+        self._thread.shutdown()
+        self._thread = _own_thread()
 
     async def holder(self, token: str) -> Caller:
         """The caller whose token this is.
@@ -101,7 +112,7 @@ class Directory:
         ends = min(now + lifetime, self._tokens[caller.token_id][0].expires_at)
         record = AccessSession(_hash(session), caller.token_id, created_at=now, expires_at=ends)
         async with self._reading:
-            await asyncio.to_thread(self._state.access.add_session, record, most=_SESSIONS_PER_TOKEN)
+            await self._run(lambda: self._state.access.add_session(record, most=_SESSIONS_PER_TOKEN))
             self._sessions[record.session_hash] = record
         return session, ends, caller
 
@@ -113,7 +124,7 @@ class Directory:
         """
         key = _hash(session)
         async with self._reading:
-            await asyncio.to_thread(self._state.access.end_session, key)
+            await self._run(lambda: self._state.access.end_session(key))
             self._sessions.pop(key, None)
 
     def _valid(self, token_id: str) -> bool:
@@ -140,10 +151,13 @@ class Directory:
 
     async def _reread(self, loop: asyncio.AbstractEventLoop) -> None:
         began = loop.time()
-        tokens, sessions = await asyncio.to_thread(self._read)
+        tokens, sessions = await self._run(self._read)
         self._tokens = {token.token_id: (token, _caller(token)) for token in tokens}
         self._sessions = {session.session_hash: session for session in sessions}
         self._read_at = began
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _read(self) -> tuple[list[AccessToken], list[AccessSession]]:
         now = self.clock.now()
@@ -153,6 +167,10 @@ class Directory:
             if token.token_id in used and (token.last_used_at is None or now - token.last_used_at >= _USED_EVERY):
                 self._state.access.mark_used(token.token_id, now)
         return tokens, self._state.access.sessions(now)
+
+
+def _own_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="sophia-access")
 
 
 def _caller(token: AccessToken) -> Caller:

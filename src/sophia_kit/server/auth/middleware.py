@@ -108,14 +108,16 @@ class Authentication:
             if isinstance(error, Unauthenticated) and _opens_a_page(scope):
                 await to_sign_in(_asked(scope))(scope, receive, send)
                 return
-            if wait := self._access.failed(scope):
-                # Not audited: an address that keeps failing would fill the log.
-                error = TooManyRequests(
-                    "This address has failed too often.", retry_after=wait, hint="Check the token that it sends."
-                )
-                await refuse(error, scope, receive, send)
-                return
             headers = {"WWW-Authenticate": _challenge(error, scope)}
+            if "authorization" not in Headers(scope=scope):
+                wait = self._access.nothing_shown(scope)
+            elif wait := self._access.token_failed(scope):
+                hint = "Check the token that it sends."
+                error = TooManyRequests("This address has failed too often.", retry_after=wait, hint=hint)
+            if wait:
+                # Not audited: an address that goes on would fill the log.
+                await refuse(error, scope, receive, send, headers)
+                return
         self._audit(scope, caller, error.status, 0.0)
         await refuse(error, scope, receive, send, headers)
 

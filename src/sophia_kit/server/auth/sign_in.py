@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
@@ -55,15 +54,14 @@ class _SignIn:
         except SophiaError as error:
             return problem_response(error, request.scope)
         wanted = local_path(fields.get("next", "/"))
-        wait = self._access.failures.exhausted(client_address(request.scope), asyncio.get_running_loop().time())
-        if wait:
+        if wait := self._access.sign_in_blocked(request.scope):
             return self._form(
                 wanted, status=429, wrong=f"Too many failed sign-ins. Try again in {wait:.0f} s.", retry_after=wait
             )
         try:
             session, ends, caller = await directory.sign_in(fields.get("token", "").strip(), self._access.session)
         except Unauthenticated as error:
-            self._access.failed(request.scope)
+            self._access.sign_in_failed(request.scope)
             self._audit(request, "sign-in", None, "refused")
             return self._form(wanted, status=401, wrong=error.message)
         self._audit(request, "sign-in", caller, "signed in")
@@ -92,8 +90,8 @@ class _SignIn:
             _from_here(request)
         except SophiaError as error:
             return problem_response(error, request.scope)
-        caller = await self._visitor(request)
-        if (session := _session(request)) is not None:
+        caller, session = await self._visitor(request), _session(request)
+        if caller is not None and session is not None:
             await directory.sign_out(session)
             self._audit(request, "sign-out", caller, "signed out")
         answer = _go("/sign-in")
