@@ -13,7 +13,7 @@ from sophia_kit.core.errors import ConfigError, PolicyRefused
 from sophia_kit.core.policy import RequestPolicy
 from sophia_kit.core.telemetry import HTTP_REFUSALS
 
-__all__ = ["ReadOnlyTransport", "is_loopback", "origin_url"]
+__all__ = ["ReadOnlyTransport", "is_loopback", "origin_url", "proxy_for"]
 
 
 class ReadOnlyTransport(httpx.AsyncBaseTransport):
@@ -27,7 +27,7 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
     def __init__(self, policy: RequestPolicy, origin: httpx.URL) -> None:
         self._policy = policy
         self._origin = origin
-        self._inner = httpx.AsyncHTTPTransport(verify=_certificates(), proxy=_proxy(origin))
+        self._inner = httpx.AsyncHTTPTransport(verify=_certificates(), proxy=proxy_for(origin.scheme, origin.host))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if _origin_of(request.url) != _origin_of(self._origin):
@@ -97,8 +97,9 @@ def _origin_of(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
 
 
-def _proxy(origin: httpx.URL) -> str | None:
-    if is_loopback(origin.host) or proxy_bypass(origin.host):
+def proxy_for(scheme: str, host: str) -> str | None:
+    """The proxy that the environment names for a host; none for this machine."""
+    if is_loopback(host) or proxy_bypass(host):
         return None
     found = getproxies()
-    return found.get(origin.scheme) or found.get("all")
+    return found.get(scheme) or found.get("all")

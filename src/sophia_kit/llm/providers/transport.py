@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import ssl
-from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
 from sophia_kit.core.errors import ConfigError, PolicyRefused
 from sophia_kit.core.telemetry import HTTP_REFUSALS
+from sophia_kit.core.transport import is_loopback, proxy_for
 
 __all__ = ["QUESTIONS", "AskingTransport", "base_url"]
 
@@ -22,8 +22,6 @@ _HEADERS = frozenset(
 """What is sent beside a deployment's own headers. The SDK adds what it knows of this machine, and what
 `OPENAI_CUSTOM_HEADERS` holds; neither is any provider's business."""
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
 
 def base_url(text: str, provider: str) -> httpx2.URL:
     """`text` as the address where an API begins: https, or http on this machine.
@@ -35,7 +33,7 @@ def base_url(text: str, provider: str) -> httpx2.URL:
         url = httpx2.URL(text.rstrip("/"))
     except httpx2.InvalidURL:
         raise ConfigError(f"The address of {provider} is not a URL.", provider=provider) from None
-    if url.scheme == "http" and url.host not in _LOOPBACK:
+    if url.scheme == "http" and not is_loopback(url.host):
         raise ConfigError(
             f"The address of {provider} at {url.host} is not encrypted.",
             hint="Use https: prompts and keys are sent there. Plain http is for this machine alone.",
@@ -59,7 +57,7 @@ class AskingTransport(httpx2.AsyncBaseTransport):
         self._inner = httpx2.AsyncHTTPTransport(
             verify=_certificates(),
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
-            proxy=_proxy(base),
+            proxy=proxy_for(base.scheme, base.host),
             trust_env=False,
         )
 
@@ -85,10 +83,3 @@ class AskingTransport(httpx2.AsyncBaseTransport):
 def _certificates() -> ssl.SSLContext:
     # Loading the bundle takes 30 ms: once a process, not once a deployment.
     return httpx2.create_ssl_context()
-
-
-def _proxy(base: httpx2.URL) -> str | None:
-    if base.host in _LOOPBACK or proxy_bypass(base.host):
-        return None
-    found = getproxies()
-    return found.get(base.scheme) or found.get("all")
