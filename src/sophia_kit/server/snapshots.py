@@ -40,6 +40,7 @@ class Snapshots:
         self._store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
         self._held: dict[str, _Held] = {}
         self._newest: str | None = None
+        self._pointer: tuple[tuple[int, int, int], Snapshot] | None = None
         self._guard = threading.Lock()
         self._opening = threading.Lock()
         self._closed = False
@@ -126,7 +127,7 @@ class Snapshots:
         if self._settings.engine == "snowflake":
             return _SNOWFLAKE, self._lease(None)
         while True:
-            snapshot = self._store.current()
+            snapshot = self._pointed_at()
             try:
                 held = self._lease(snapshot, newest=True)
             except SnapshotDamaged:
@@ -135,6 +136,21 @@ class Snapshots:
                     raise
                 continue
             return snapshot.snapshot_id, held
+
+    def _pointed_at(self) -> Snapshot:
+        """The current snapshot; the pointer to it is read anew when it was replaced since."""
+        try:
+            found = (self._store.directory / "current").stat()
+        except OSError:
+            return self._store.current()
+        # Taken before the pointer is read: replaced in between, it is read once more than it need be.
+        state = (found.st_ino, found.st_mtime_ns, found.st_size)
+        known = self._pointer
+        if known is not None and known[0] == state and known[1].snapshot_id in self._held:
+            return known[1]
+        snapshot = self._store.current()
+        self._pointer = (state, snapshot)
+        return snapshot
 
     def _lease(self, snapshot: Snapshot | None, *, newest: bool = False) -> _Held:
         key = _SNOWFLAKE if snapshot is None else snapshot.snapshot_id
