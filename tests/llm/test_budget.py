@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from tests.state.conftest import location, open_state
 
 from sophia_kit.core.clock import Clock, FrozenClock
@@ -86,8 +87,10 @@ async def test_a_call_is_held_then_settled_and_booked_for_everybody_its_tenant_a
         account = books.account("c1", tenant="acme", user="ann")
         await account.reserve(USD("0.25"))
         assert day(books, state)["day"] == (0, USD("0.25"), "ok")
+        assert REGISTRY.get_sample_value("sophia_llm_budget_used_ratio") == 0.25
         account.charge(USD("0.1"))
         account.close(entry("c1", USD("0.1"))).result()
+        assert REGISTRY.get_sample_value("sophia_llm_budget_used_ratio") == 0.1
         assert day(books, state) == {
             "day": (USD("0.1"), 0, "ok"),
             "acme": (USD("0.1"), 0, "no limit"),

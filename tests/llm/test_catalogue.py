@@ -55,6 +55,16 @@ def test_cached_tokens_are_a_part_of_the_prompt_and_cost_their_own_price() -> No
     assert price.cost(Usage(input_tokens=1000, cached_input_tokens=400, output_tokens=10)) == Decimal("0.0021")
 
 
+def test_what_is_put_into_the_providers_cache_costs_its_own_price_too() -> None:
+    price = known("openai", "gpt-6.1-sol").price
+    assert price is not None
+    # 100 fresh at $2, 600 from the cache at $0.1, 300 into it at $2.5.
+    usage = Usage(input_tokens=1000, cached_input_tokens=600, cache_write_tokens=300)
+    assert price.cost(usage) == Decimal("0.00101")
+    # No count of a provider's makes a prompt cost more than all of it at the dearest.
+    assert price.cost(Usage(input_tokens=10, cached_input_tokens=8, cache_write_tokens=10**6)) <= price.at_most(10, 0)
+
+
 def test_a_long_prompt_costs_the_dearer_rates_for_all_of_it() -> None:
     price = known("openai", "gpt-6.1-sol").price
     assert price is not None

@@ -138,6 +138,7 @@ class Budgets:
             expires_at=now + timedelta(seconds=self._settings.reservation_s),
         )
         state.llm_ledger.hold(reservation)
+        self.measure(state)
         return reservation
 
     def expire(self, state: State, now: datetime) -> int:
@@ -147,6 +148,13 @@ class Budgets:
             state.llm_ledger.settle(reservation.reservation_id, reservation.amount, expired=True)
             state.llm_ledger.append(_abandoned(reservation, now))
         return len(overdue)
+
+    def measure(self, state: State) -> None:
+        """Set the Prometheus gauge of the day's budget, where there is one."""
+        limit = self._limits["day"]
+        if limit is not None and limit > 0:
+            spend = state.llm_ledger.spend(self.today(), "day", "")
+            BUDGET_USED.set((spend.spent + spend.reserved) / pico(limit))
 
     def spent(self, state: State, tenant: str, user: str, cost: Decimal) -> None:
         """Book a cost for which nothing was held."""
@@ -185,8 +193,6 @@ class Budgets:
 
     def _warn(self, budget: SpendBudget, limit: Decimal, before: int, after: int) -> None:
         line = pico(limit) * Decimal(str(self._settings.warn_at))
-        if budget == "day" and limit > 0:
-            BUDGET_USED.set(after / pico(limit))
         if before < line <= after:
             BUDGET_EVENTS.labels(budget, "warning").inc()
             _LOG.warning(

@@ -155,6 +155,7 @@ class Account:
             if unheld:
                 self._budgets.spent(state, self._tenant, self._user, unheld)
             state.llm_ledger.append(call)
+            self._budgets.measure(state)
 
         done = self._writer.submit(book)
         done.add_done_callback(_log_failure)

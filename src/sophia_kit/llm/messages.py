@@ -156,6 +156,7 @@ class Usage:
         output_tokens: of the answer, reasoning among them.
         cached_input_tokens: of the prompt, those that the provider had in its cache.
         cost_usd: what the provider says it charged, in US dollars; None when it doesn't say.
+        cache_write_tokens: of the prompt, those that it put into its cache; some charge more for them.
     """
 
     input_tokens: int = 0
@@ -164,6 +165,7 @@ class Usage:
     reasoning_tokens: int = 0
     cost_usd: Decimal | None = None
     estimated: bool = False
+    cache_write_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -179,6 +181,7 @@ class Usage:
             self.reasoning_tokens + other.reasoning_tokens,
             (self.cost_usd or Decimal()) + (other.cost_usd or Decimal()) if known else None,
             self.estimated or other.estimated,
+            self.cache_write_tokens + other.cache_write_tokens,
         )
 
 

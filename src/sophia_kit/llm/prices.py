@@ -71,9 +71,11 @@ class Price:
         """US dollars of a call, by the list; what the provider says it charged is `usage.cost_usd`."""
         rates = self.rates_for(usage.input_tokens)
         cached = min(usage.cached_input_tokens, usage.input_tokens)
+        written = min(usage.cache_write_tokens, usage.input_tokens - cached)
         return (
-            (usage.input_tokens - cached) * rates.input_usd
+            (usage.input_tokens - cached - written) * rates.input_usd
             + cached * rates.cached_input_usd
+            + written * rates.cache_write_usd
             + usage.output_tokens * rates.output_usd
         ) / _MILLION
 

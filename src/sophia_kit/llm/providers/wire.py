@@ -268,6 +268,7 @@ def _usage(body: dict[str, Any]) -> Usage | None:
         min((_count(prompt, "cached_tokens") or 0) if isinstance(prompt, dict) else 0, counted),
         (_count(completion, "reasoning_tokens") or 0) if isinstance(completion, dict) else 0,
         charged if charged is not None and charged.is_finite() and charged >= 0 else None,
+        cache_write_tokens=(_count(prompt, "cache_write_tokens") or 0) if isinstance(prompt, dict) else 0,
     )
 
 
