@@ -7,18 +7,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from sophia_kit.metrics.catalogue import Catalogue
     from sophia_kit.metrics.definition import Definition
     from sophia_kit.metrics.explanation import Explanation
     from sophia_kit.metrics.value import MetricResult, MetricValue
 
-__all__ = ["definition_record", "explanation_record", "json_text", "plain", "result_record", "value_record"]
+__all__ = [
+    "definition_record",
+    "explanation_record",
+    "fields_of",
+    "json_text",
+    "plain",
+    "result_record",
+    "value_record",
+]
 
 
 def result_record(result: MetricResult) -> dict[str, Any]:
@@ -28,7 +38,7 @@ def result_record(result: MetricResult) -> dict[str, Any]:
 
 def value_record(value: MetricValue) -> dict[str, Any]:
     """A value: its fields, with what is named as mappings."""
-    record = asdict(value)
+    record = _fields_of(value)
     record["period"]["label"] = value.period.label
     for item, comparison in zip(value.comparisons, record["comparisons"], strict=True):
         if item.base_period is not None:
@@ -60,6 +70,17 @@ def definition_record(catalogue: Catalogue, definition: Definition) -> dict[str,
 def explanation_record(explanation: Explanation) -> dict[str, Any]:
     """What a metric is: its fields, with the SQL by metric."""
     return asdict(explanation) | {"sql": dict(explanation.sql)}
+
+
+def _fields_of(item: DataclassInstance) -> dict[str, Any]:
+    """As `dataclasses.asdict`, which copies what can't be changed."""
+    return {field.name: _part(getattr(item, field.name)) for field in fields(item)}
+
+
+def _part(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_part(one) for one in value)
+    return _fields_of(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def json_text(content: Mapping[str, Any]) -> str:
