@@ -68,6 +68,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots).current()
     with _listen(address, settings.server.port) as listener:
         # Imported here: what can be refused is refused before the seconds that these take.
+        from sophia_kit.reports import get_ready
         from sophia_kit.server.app import create_app
         from sophia_kit.server.draining import server_of
         from sophia_kit.server.services import Services
@@ -77,6 +78,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         os.environ.update(settings.environment())
         for name in _HEAVY:
             import_module(name)
+        get_ready()
         log_to_stderr()
         with exported_traces(), Services.open(settings) as services:
             app = create_app(services)
