@@ -137,6 +137,22 @@ def make_guarded(tmp_path: Path) -> Iterator[Callable[..., Guarded]]:
         yield lambda **server: opened.enter_context(guarded_server(tmp_path, **server))
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with guarded_server(tmp_path_factory.mktemp("shared")) as made:
+        yield made
+
+
 @pytest.fixture
-def guarded(make_guarded: Callable[..., Guarded]) -> Guarded:
-    return make_guarded()
+def guarded(shared: Guarded) -> Guarded:
+    """A server that knows nobody yet, and remembers nothing of the test before."""
+    for table in ("access_tokens", "access_sessions"):
+        shared.state._engine.execute(f"DELETE FROM {table}")
+    for rates in (shared.access.failures, shared.access.requests):
+        rates._due.clear()
+    shared.access.audit.close()
+    for file in shared.audit_dir.glob("*"):
+        file.unlink()
+    shared.reached.clear()
+    shared.clock.ahead = timedelta(0)
+    return shared

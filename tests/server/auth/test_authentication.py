@@ -162,7 +162,8 @@ def test_many_requests_at_once_read_the_state_once(guarded: Guarded) -> None:
     assert len(read) <= 1 + took / FRESH_S
 
 
-def test_nobody_comes_in_while_the_state_is_away(guarded: Guarded) -> None:
+def test_nobody_comes_in_while_the_state_is_away(make_guarded: Callable[..., Guarded]) -> None:
+    guarded = make_guarded()
     token = guarded.issue()
     guarded.state.close()
     answer = guarded.client.get("/who", headers=bearer(token))
