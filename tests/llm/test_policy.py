@@ -304,6 +304,10 @@ def test_embeddings_are_ranked_among_their_own_kind() -> None:
     assert names(chooser().rank(EmbedRequest(("Hello",)), NOON)) == ["small"]
 
 
+def test_what_runs_in_this_process_may_see_every_prompt() -> None:
+    assert names(chooser(data_policy="local").rank(EmbedRequest(("Hello",)), NOON)) == ["small"]
+
+
 def test_what_is_not_deployed_is_told_apart_from_nothing_at_all() -> None:
     with pytest.raises(UnknownName, match="gpt-5-minni"):
         chooser().rank(replace(HELLO, model="gpt-5-minni"), NOON)

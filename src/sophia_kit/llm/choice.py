@@ -56,7 +56,8 @@ class Chooser:
                 deployment=name,
                 serves=one.name,
                 model=model,
-                data_policy=one.data_policy,
+                # What runs in this process is sent nowhere, whatever is said of it.
+                data_policy="local" if one.provider == "local" else one.data_policy,
                 input_tokens=counts[encoding],
                 observed=self._observed.statistics(name, moment),
                 allowed=not self._settings.allow or one.name in self._settings.allow,
