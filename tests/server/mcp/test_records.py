@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -158,6 +159,27 @@ async def test_records_describe_themselves(servers: Servers) -> None:
     assert "segment" in json.loads(listed.text)[0]["filters"]
     assert json.loads(schema.text)["properties"]["name"]["description"]
     assert caught.value.error.data["code"] == "unknown-name"
+
+
+async def test_a_token_doesnt_tell_what_isnt_given(services: Services) -> None:
+    given = with_settings(services, fields={"salesforce_accounts": ["account_id"]})
+    server = build_server("salesforce", given, caller=LOCAL)
+    answer = await content(server, "find_accounts", limit=1)
+    named = await content(build_server("salesforce", services, caller=LOCAL), "find_accounts", limit=1)
+    token = answer["next"]
+    # Pages are ordered by the name, so a token has to hold the last one.
+    assert named["rows"][0]["name"].encode() not in base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+
+
+async def test_rows_are_found_by_the_names_that_people_know(servers: Servers) -> None:
+    call = (await content(servers["gong"], "find_calls", limit=1))["rows"][0]
+    name = call["account_name"]
+    calls = await content(servers["gong"], "find_calls", account_name=name.lower(), fields=["account_name"])
+    deals = await content(servers["salesforce"], "find_opportunities", account_name=name, fields=["account_name"])
+    assert {row["account_name"] for row in calls["rows"] + deals["rows"]} == {name}
+    message = (await content(servers["slack"], "search_messages", channel=["support"], limit=1))["rows"][0]
+    by_author = await content(servers["slack"], "search_messages", author_handle=[message["author_handle"]], limit=9)
+    assert {row["author_id"] for row in by_author["rows"]} == {message["author_id"]}
 
 
 async def test_only_what_the_settings_give_is_given(services: Services) -> None:

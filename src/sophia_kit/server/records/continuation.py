@@ -1,7 +1,8 @@
 """Continuation tokens: where the next page begins, of which question, and in which snapshot.
 
-A token is opaque, and signed under a key that this process drew when it started: nobody can make one that reads another
-snapshot, or another caller's question. After a restart, paging begins again.
+A token is sealed under a key that this process drew when it started: nobody can make one that reads another snapshot,
+or another caller's question, and nobody can read in it where a page ends, which may be in a field that they aren't
+given. After a restart, paging begins again.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from sophia_kit.core.errors import InputError
 
 __all__ = ["Continuation", "fingerprint"]
 
-_KEY: Final = secrets.token_bytes(32)
-_TAG: Final = 16
+_SEAL: Final = AESGCM(secrets.token_bytes(32))
+_NONCE: Final = 12
+"""Bytes; drawn at random, which is safe for 2**32 tokens under one key (NIST SP 800-38D, 8.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ class Continuation:
     def token(self) -> str:
         """The text that stands for it."""
         content = json.dumps([self.question, self.version, self.position], separators=(",", ":"), default=str).encode()
-        return base64.urlsafe_b64encode(_tag(content) + content).decode("ascii").rstrip("=")
+        nonce = secrets.token_bytes(_NONCE)
+        return base64.urlsafe_b64encode(nonce + _SEAL.encrypt(nonce, content, None)).decode("ascii").rstrip("=")
 
     @classmethod
     def read(cls, token: str, question: str) -> Continuation:
@@ -50,7 +56,7 @@ class Continuation:
         Raises:
             InputError: this server didn't make it, or for another question or caller.
         """
-        content = _verified(token)
+        content = _unsealed(token)
         if content is None:
             raise InputError(
                 "This isn't a continuation token of this server, or it is from before its last start.",
@@ -71,17 +77,12 @@ def fingerprint(*parts: Any) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def _tag(content: bytes) -> bytes:
-    return hmac.digest(_KEY, content, "sha256")[:_TAG]
-
-
-def _verified(token: str) -> bytes | None:
+def _unsealed(token: str) -> bytes | None:
     try:
         sealed = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
-    except (UnicodeEncodeError, binascii.Error):
+        return _SEAL.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+    except (UnicodeEncodeError, binascii.Error, InvalidTag, ValueError):
         return None
-    tag, content = sealed[:_TAG], sealed[_TAG:]
-    return content if hmac.compare_digest(tag, _tag(content)) else None
 
 
 def positions(values: Sequence[Any]) -> tuple[Any, ...]:

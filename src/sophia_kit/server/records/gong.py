@@ -52,6 +52,8 @@ GONG_CALLS: Final = Resource(
     filters=(
         Filter("segment", "segment", "among", "Only with accounts of this segment.", dimension="segment"),
         Filter("account_id", "account_id", "among", "Only with this account."),
+        Filter("account_name", "account_name", "contains", "Only with accounts that have this in the name."),
+        Filter("call_id", "call_id", "among", "Only this call."),
         Filter("opportunity_id", "opportunity_id", "among", "Only about this deal."),
         Filter("owner_id", "owner_id", "among", "Only of this host."),
         Filter("started_from", "started_day", "from", "Only on this company day or later."),

@@ -100,6 +100,9 @@ SALESFORCE_OPPORTUNITIES: Final = Resource(
         Filter("deal_type", "deal_type", "among", "Only of this kind.", dimension="deal_type"),
         Filter("stage", "stage", "among", "Only in this stage."),
         Filter("account_id", "account_id", "among", "Only of this account."),
+        Filter(
+            "account_name", "account_name", "contains", "Only of accounts with this in the name, whatever its case."
+        ),
         Filter("opportunity_id", "opportunity_id", "among", "Only this deal."),
         Filter("owner_id", "owner_id", "among", "Only of this owner."),
         Filter("is_closed", "is_closed", "is", "Only what is decided, or what isn't."),
@@ -144,6 +147,9 @@ SALESFORCE_CONTACTS: Final = Resource(
     ),
     filters=(
         Filter("account_id", "account_id", "among", "Only of this account."),
+        Filter(
+            "account_name", "account_name", "contains", "Only of accounts with this in the name, whatever its case."
+        ),
         Filter("segment", "segment", "among", "Only of accounts of this segment.", dimension="segment"),
         _MODIFIED_FROM,
     ),

@@ -100,6 +100,8 @@ SLACK_MESSAGES: Final = Resource(
         Filter("channel_id", "channel_id", "among", "Only of this channel."),
         Filter("thread_id", "thread_id", "among", "Only of this thread."),
         Filter("author_id", "author_id", "among", "Only by this author."),
+        Filter("channel", "channel", "among", "Only of the channel of this name, without #."),
+        Filter("author_handle", "author_handle", "among", "Only by the author of this name after @."),
         Filter("text", "text", "contains", "Only with this in the text, whatever its case."),
         Filter("posted_from", "posted_at", "from", "Only posted at this time or later."),
         Filter("posted_before", "posted_at", "before", "Only posted before this time."),
