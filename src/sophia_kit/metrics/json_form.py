@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "definition_record",
     "explanation_record",
-    "fields_of",
     "json_text",
     "plain",
     "result_record",
