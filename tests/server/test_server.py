@@ -213,6 +213,22 @@ def test_a_websocket_of_another_origin_is_refused(served: Served) -> None:
         assert connection.recv(64).startswith(b"HTTP/1.1 403")
 
 
+def test_an_app_s_own_files_are_kept_by_browsers_and_what_it_shows_is_not(served: Served) -> None:
+    page = httpx.get(served.url + "/daily-bi/")
+    asset = re.search(r'src="\./(assets/[^"]+\.js)"', page.text)
+    assert asset is not None
+    kept = httpx.get(f"{served.url}/daily-bi/{asset[1]}")
+    assert (kept.status_code, kept.headers["cache-control"]) == (200, "private, max-age=86400")
+    assert page.headers["cache-control"] == "private, no-cache", "marimo's own: its page is the frame, without a number"
+    assert "'unsafe-eval'" in page.headers["content-security-policy"]
+    missing = httpx.get(served.url + "/daily-bi/assets/none.js")
+    assert (missing.status_code, missing.json()["code"]) == (404, "path-unknown")
+    assert missing.headers["cache-control"] == "no-store"
+    routes = {route["route"] for route in httpx.get(served.url + "/slo").json()["routes"]}
+    assert "GET /daily-bi/*" in routes
+    assert not any("assets" in route for route in routes)
+
+
 @pytest.mark.browser
 def test_the_app_shows_what_the_metric_layer_answers(
     served: Served, demo: Any, monkeypatch: pytest.MonkeyPatch

@@ -29,6 +29,9 @@ _APP: Final = (
     "object-src 'none'; form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
 )
 
+# A page of an app is hundreds of them, and they hold nobody's numbers.
+_ASSETS_KEPT: Final = "private, max-age=86400"
+
 
 class SecurityHeaders:
     """Pure ASGI middleware. `apps` are the paths below which marimo's frontend runs; every other page runs no script.
@@ -41,16 +44,21 @@ class SecurityHeaders:
         self._apps = tuple(apps)
         self._page = _raw(_ALWAYS | {"Content-Security-Policy": _PAGE})
         self._of_apps = _raw(_ALWAYS | {"Content-Security-Policy": _APP})
+        self._of_assets = _raw(_ALWAYS | {"Content-Security-Policy": _APP, "Cache-Control": _ASSETS_KEPT})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         path = scope["path"]
-        wanted = self._of_apps if any(path == app or path.startswith(f"{app}/") for app in self._apps) else self._page
+        of_app = any(path == app or path.startswith(f"{app}/") for app in self._apps)
+        asset = path.startswith(tuple(f"{app}/assets/" for app in self._apps))
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
+                wanted = self._of_apps if of_app else self._page
+                if asset and message["status"] == 200:
+                    wanted = self._of_assets
                 given = {name.lower() for name, _ in message.get("headers", ())}
                 added = [header for header in wanted if header[0] not in given]
                 message = {**message, "headers": [*message.get("headers", ()), *added]}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sophia_kit.server.readiness import Readiness
     from sophia_kit.server.snapshots import Snapshots
 
-__all__ = ["CONTENT_TYPE_LATEST", "NOWHERE", "PROBES", "Measures"]
+__all__ = ["ASSETS", "CONTENT_TYPE_LATEST", "NOWHERE", "PROBES", "Measures"]
 
 PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics", "/slo"})
 """What machines ask to watch the server. They aren't what it is for: its service level leaves them out."""
@@ -31,6 +31,9 @@ PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics", "/slo"})
 NOWHERE: Final = "none"
 """The route of what was refused before it came to one: a path that isn't served, a caller who isn't known. The service
 level leaves it out too: whoever tries a thousand passwords doesn't make the server any better."""
+
+ASSETS: Final = "/assets/*"
+"""The end of the routes of an app's own files: a page is hundreds of them, quick ones, that would hide what is slow."""
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -78,7 +81,7 @@ class Measures:
         self._requests.labels(known, route, str(status)).inc()
         self._seconds.labels(known, route).observe(seconds)
         refused_unseen = route == NOWHERE and status < 500
-        if route not in PROBES and not refused_unseen:
+        if route not in PROBES and not refused_unseen and not route.endswith(ASSETS):
             self.level.add(f"{known} {route}", failed=status >= 500, seconds=seconds)
 
     def text(self) -> bytes:

@@ -17,7 +17,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sophia_kit.core.telemetry import tracer
-from sophia_kit.server.measures import NOWHERE, Measures
+from sophia_kit.server.measures import ASSETS, NOWHERE, Measures
 
 __all__ = ["Observed"]
 
@@ -98,6 +98,8 @@ def _template(scope: Scope, below: str) -> str:
     """The route's template, so that labels don't grow with what is asked; what an app or a mount serves is one."""
     route = scope.get("route")
     mounted = scope.get("root_path", "").removeprefix(below)
+    if mounted and scope["path"].startswith(f"{mounted}{ASSETS[:-1]}"):
+        return f"{mounted}{ASSETS}"
     if mounted or isinstance(route, Mount):
         return f"{mounted or getattr(route, 'path', '')}/*"
     return str(getattr(route, "path", NOWHERE))
