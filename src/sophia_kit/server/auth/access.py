@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from starlette.types import Scope
@@ -101,12 +102,15 @@ class Access:
 def client_address(scope: Scope) -> str:
     """The address a request came from; of IPv6 the network (/64) that one customer has whole."""
     client = scope.get("client")
-    if not client:
-        return "unknown"
+    return _network(str(client[0])) if client else "unknown"
+
+
+@lru_cache(maxsize=4096)
+def _network(host: str) -> str:
     try:
-        address = ipaddress.ip_address(client[0])
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return str(client[0])[:64]
+        return host[:64]
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -61,6 +61,9 @@ class AuditEntry:
     duration_ms: float | None = None
     trace_id: str | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+_FIELDS: Final = tuple(one.name for one in fields(AuditEntry))
 
 
 class AuditLog:
@@ -118,13 +121,15 @@ def note(scope: Mapping[str, Any], name: str, value: str) -> None:
 
 def parameters(query: bytes) -> tuple[str, ...]:
     """The names of a query's parameters, each once; `?` for what doesn't look like one, and may be a value."""
+    if not query:
+        return ()
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     return tuple(dict.fromkeys(name if _NAME.fullmatch(name) else "?" for name, _ in pairs))[:_PARAMETERS]
 
 
 def _plain(entry: AuditEntry) -> dict[str, Any]:
     """What the line holds: nothing that is None or empty, no text longer than it need be, no token in any."""
-    return {name: _short(value) for name, value in asdict(entry).items() if value not in (None, (), {})}
+    return {name: _short(value) for name in _FIELDS if (value := getattr(entry, name)) not in (None, (), {})}
 
 
 def _short(value: Any) -> Any:

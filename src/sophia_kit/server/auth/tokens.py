@@ -119,7 +119,7 @@ def matches(secret: str, record: AccessToken | None) -> bool:
 
 def tokens_blotted(text: str) -> str:
     """The text with every token in it cut off behind its id."""
-    return TOKEN.sub(r"sophia_\1_[secret]", text)
+    return TOKEN.sub(r"sophia_\1_[secret]", text) if "sophia_" in text else text
 
 
 _NOBODYS: Final = secret_hash(secrets.token_urlsafe(32))
