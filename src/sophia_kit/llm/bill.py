@@ -121,7 +121,7 @@ class Bill:
                 call_id=self.call_id,
                 started_at=self._started,
                 ended_at=self._clock.now(),
-                reason=self._ranking.reason,
+                reason=self._reason(answer),
                 outcome=outcome,
                 answer=answer,
                 model=None if asked is None else asked.option.model,
@@ -135,6 +135,13 @@ class Bill:
                 cost_source=source,
             )
         )
+
+    def _reason(self, answer: Answer | Embeddings | None) -> str:
+        """Why that model: how the ranking came about, and that the first candidate failed, if it did."""
+        first = self._ranking.candidates[0][0]
+        if answer is None or answer.cached or answer.model_used == first:
+            return self._ranking.reason
+        return f"{self._ranking.reason}; {first} did not answer"
 
 
 def _unanswered(error: SophiaError) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from decimal import Decimal
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import ConfigError, SophiaError
 from sophia_kit.core.llm_settings import DeploymentSettings, LlmSettings
+from sophia_kit.llm.breaker import Breaker
 from sophia_kit.llm.messages import Answer, ChatRequest, Embeddings, EmbedRequest, ToolCall, Usage
 from sophia_kit.llm.telemetry import CACHE
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerCache", "cacheable", "key_of", "open_cache"]
 
+_FAILURES, _OPEN_S = 3, 30.0
 _FORM = 1
 """The form of what is kept; an older one is never read."""
 _NO_PART = frozenset(
@@ -76,19 +79,31 @@ class CacheStore(Protocol):
 
 
 class AnswerCache:
-    """Answers in a store. A store that fails costs the cache, never the call."""
+    """Answers in a store. A store that fails costs the cache, never the call; one that fails again and again isn't
+    asked for a while, so that nobody waits for it."""
 
     def __init__(self, store: CacheStore) -> None:
         self._store = store
+        self._breaker = Breaker(_FAILURES, _OPEN_S)
 
     async def get(self, key: str) -> Answer | Embeddings | None:
         """The answer kept under `key`, marked as cached; None when there is none that can be read."""
+        if not self._breaker.permits(time.monotonic()):
+            return None
+        self._breaker.begin()
         try:
             text = await self._store.get(key)
+            self._breaker.succeeded()
             found = None if text is None else _read(text)
-        except (SophiaError, OSError, ValueError, TypeError, KeyError):
+        except (SophiaError, OSError):
+            self._failed()
+            return None
+        except (ValueError, TypeError, KeyError):
             CACHE.labels("failed").inc()
             return None
+        except BaseException:
+            self._breaker.abandoned()
+            raise
         CACHE.labels("miss" if found is None else "hit").inc()
         return found
 
@@ -96,10 +111,16 @@ class AnswerCache:
         """Keep `answer`, if it is whole: one that a limit or a filter cut, or that two deployments wrote, is not."""
         if isinstance(answer, Answer) and (answer.finish_reason not in {"stop", "tool_calls"} or answer.continued):
             return
+        if self._breaker.is_open:
+            return
         try:
             await self._store.put(key, _text(answer))
         except (SophiaError, OSError):
-            CACHE.labels("failed").inc()
+            self._failed()
+
+    def _failed(self) -> None:
+        CACHE.labels("failed").inc()
+        self._breaker.failed(time.monotonic())
 
     async def aclose(self) -> None:
         await self._store.aclose()

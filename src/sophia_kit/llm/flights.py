@@ -103,8 +103,11 @@ class SharedStream(Generic[T]):
                 async for piece in pieces:
                     self._pieces.append(piece)
                     self._tell()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again at each reader
+        except BaseException as error:
+            # Whatever it is, each reader is told: a stream that is stopped must not look like one that ended.
             self._error = error
+            if not isinstance(error, Exception):
+                raise
         finally:
             self._ended = True
             self._over()

@@ -175,7 +175,8 @@ class Route:
         if now + pause >= self._ends or (pause > self._settings.backoff_max_s and len(self._left) > 1):
             return None
         await asyncio.sleep(max(pause, 0))
-        return soonest
+        # Another call may have found out meanwhile that it isn't back.
+        return soonest if soonest.breaker.permits(self._deployments.now()) else None
 
     def _end(self) -> SophiaError:
         kinds = {attempt.outcome for attempt in self.attempts}
