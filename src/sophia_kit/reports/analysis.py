@@ -24,8 +24,8 @@ Write the narrative of a company's daily brief. Say in the first line what matte
 how that moved. Then, in three to six short paragraphs: why it moved (facts named why), recurring revenue and retention,
 revenue against its target, payments, sales. Leave out what is unknown and what is unremarkable. Be calm and exact."""
 
-# Past values, and values by member, whose facts are named after customers.
-_LEFT_OUT: Final = (".at_", ".by_")
+# Past values; values by member, whose facts are named after customers; and changes that `.size` tells already.
+_LEFT_OUT: Final = (".at_", ".by_", ".relative")
 _BY_MEMBER: Final = ("contribution", "rate and mix")
 _OWN_RECORDS: Final = ("quality.", "gate.")
 
@@ -65,8 +65,10 @@ async def _analysed(brief: DailyBrief, settings: Settings, principal: Principal 
 
 
 def material_of(brief: DailyBrief) -> Material:
-    """What a model may refer to: the brief's latest figures, their comparisons and explanations; no past values, and no
-    fact that is named after a customer."""
+    """What a model may refer to: the brief's latest figures, their comparisons and explanations.
+
+    No past values, nothing unknown, and no fact that is named after a customer.
+    """
     from sophia_kit.llm.grounding import Material
 
     facts = brief.facts
@@ -74,7 +76,9 @@ def material_of(brief: DailyBrief) -> Material:
         numbers={
             name: fact
             for name, fact in facts.numbers.items()
-            if not any(part in name for part in _LEFT_OUT) and not name.startswith(_OWN_RECORDS)
+            if fact.value is not None
+            and not any(part in name for part in _LEFT_OUT)
+            and not name.startswith(_OWN_RECORDS)
         },
         terms={name: text for name, text in facts.terms.items() if not name.startswith("unknown.")},
         names=frozenset(_names(brief)),

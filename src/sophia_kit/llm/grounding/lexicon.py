@@ -65,6 +65,7 @@ class DirectionWords:
     pace: frozenset[str]
     forecast: frozenset[str]
     forecast_phrases: re.Pattern[str]
+    forecasts: re.Pattern[str]
     negators: frozenset[str]
     stoppers: frozenset[str]
     turns: re.Pattern[str]
@@ -125,6 +126,7 @@ def direction_words() -> DirectionWords:
         pace=_set(raw["pace"]),
         forecast=_set(raw["forecast"]),
         forecast_phrases=_any(raw["forecast_phrases"]),
+        forecasts=_any(raw["forecasts"]),
         negators=_set(raw["negators"]),
         stoppers=_set(raw["stoppers"]),
         turns=_any(raw["turns"]),

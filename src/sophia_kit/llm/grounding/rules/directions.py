@@ -58,6 +58,11 @@ class _Judge:
                 yield self._finding(token, "A forecast; facts are about what was.")
             elif token.lower == "respectively":
                 yield self._finding(token, "Say of each number by itself which way it went.")
+        begin, end = self.sentence.tokens[0].at, self.sentence.tokens[-1].end
+        for match in words.forecasts.finditer(self.text.masked, begin, end):
+            said = self.text.prose[match.start() : match.end()]
+            message = "A forecast; facts are about what was."
+            yield Finding("direction", match.start(), self.sentence.paragraph, said, message)
         for number, clause in enumerate(self.clauses):
             for saying in clause.sayings:
                 if saying.forecast is not None:
@@ -115,7 +120,7 @@ class _Judge:
             return self._of(saying, here, aimed=aimed, level=saying.firm or aimed)
         firm = saying.firm or aimed
         for other in self._neighbours(number):
-            if other < number and not firm:
+            if not firm and (other < number or self.clauses[other].sayings):
                 continue
             # What is said of a list is said of all of it.
             if all_moved := [item.fact for item in self.placed[other] if self.material.moved(item.fact)]:

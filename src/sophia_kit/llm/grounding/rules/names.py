@@ -34,6 +34,9 @@ def check_names(text: Text, material: Material) -> Iterator[Finding]:
                 if not inside and (wrong := _wrong(token, material, begins=begins)):
                     yield Finding("name", token.at, text.paragraph(token.at), token.text, wrong)
                 begins = False
+            elif token.kind == "reference":
+                # A reason is a sentence of its own.
+                begins = material.terms.get(token.text, "").rstrip().endswith((".", "!", "?"))
             elif token.text == ":":
                 begins = True
             elif token.text not in _OPENING:
