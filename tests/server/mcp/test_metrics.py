@@ -162,6 +162,12 @@ async def test_a_caller_without_the_scope_neither_sees_nor_calls_the_tool(server
 async def test_a_question_is_answered_asked_back_or_declined(servers: Servers) -> None:
     answered = await content(servers, "ask", question="top 3 customers by arr")
     assert (answered["status"], len(answered["answer"]["values"])) == ("answered", 3)
+    asks = await content(servers, "ask", question="why did churn rise last month")
+    [first, *_] = asks["options"]
+    assert (asks["status"], asks["answer"]) == ("asks", None)
+    # What may be meant can be called as it is.
+    chosen = await content(servers, "query_metric", **first["query"])
+    assert chosen["metric"] == first["query"]["metric"]
     declined = await content(servers, "ask", question="what is the weather")
     assert (declined["status"], declined["answer"]) == ("declined", None)
     assert declined["reason"]

@@ -194,7 +194,10 @@ def _understood(error: ToolError | ResourceError, what: str) -> SophiaError:
 
 def _invalid(error: ValidationError) -> InvalidRequest:
     # What was sent isn't repeated: it may be a secret in the wrong place.
-    found = [(".".join(str(part) for part in one["loc"]), str(one["msg"])) for one in error.errors()[:_ERRORS_SHOWN]]
+    found = [
+        (".".join(str(part) for part in one["loc"]), str(one["msg"]).removeprefix("Value error, "))
+        for one in error.errors()[:_ERRORS_SHOWN]
+    ]
     told = "; ".join(f"{where}: {what}" for where, what in found)
     return InvalidRequest(f"{told}.", errors=found, hint="The tool's input schema says what it takes.")
 

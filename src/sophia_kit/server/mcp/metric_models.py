@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from sophia_kit.server.mcp.value_models import (
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from sophia_kit.metrics import Explanation, MetricResult
+    from sophia_kit.metrics import Explanation, MetricQuery, MetricResult
     from sophia_kit.metrics.change import Breakdown, ChangeExplanation, Part
     from sophia_kit.metrics.definition import Definition
     from sophia_kit.metrics.question import Answer
@@ -167,11 +167,24 @@ class ChangeAnswer(SharedFacts):
     dimensions: list[BreakdownModel] = Field(description="The one that explains most first.")
 
 
+class QueryModel(Answered):
+    """A query, by the arguments of query_metric."""
+
+    metric: str
+    day: date
+    grain: str | None
+    by: list[str]
+    filters: dict[str, list[str]]
+    compare: list[str]
+    periods: int
+    include_unfinished: bool
+
+
 class OptionModel(Answered):
     """A query that a question may have meant."""
 
     understood: str
-    command: str
+    query: QueryModel = Field(description="Call query_metric with it when it is the one meant.")
 
 
 class QuestionAnswer(Answered):
@@ -182,7 +195,7 @@ class QuestionAnswer(Answered):
     notes: list[str] = Field(description="What was assumed, or read for a misspelt word.")
     reason: str | None = Field(description="Why it asks or declines.")
     options: list[OptionModel]
-    command: str | None = Field(description="The query as `sophia metric` takes it.")
+    query: QueryModel | None = Field(description="The query that was made.")
     answer: MetricAnswer | None
     total_display: str | None = Field(description="Of a ranking, the value over all rows.")
     change: str | None = Field(description="Where the question is why something changed, the explanation in words.")
@@ -284,12 +297,26 @@ def question_answer(answer: Answer, *, most: int) -> QuestionAnswer:
         notes=list(answer.notes),
         reason=answer.reason,
         options=[
-            OptionModel(understood=each.understood, command=each.command) for each in answer.options[:_OPTIONS_SHOWN]
+            OptionModel(understood=each.understood, query=_query(each.query))
+            for each in answer.options[:_OPTIONS_SHOWN]
         ],
-        command=answer.command,
+        query=None if answer.query is None else _query(answer.query),
         answer=shown,
         total_display=None if answer.total is None else answer.total.display,
         change=None if answer.change is None else answer.change.text(),
+    )
+
+
+def _query(query: MetricQuery) -> QueryModel:
+    return QueryModel(
+        metric=query.metric,
+        day=query.day,
+        grain=query.grain,
+        by=list(query.by),
+        filters={name: list(members) for name, members in query.filters},
+        compare=list(query.compare),
+        periods=query.periods,
+        include_unfinished=query.include_unfinished,
     )
 
 
