@@ -33,7 +33,7 @@ def router(models: list[str], **more: Any) -> Any:
 
     litellm.suppress_debug_info = True
     entries = [
-        {"model_name": "m", "litellm_params": {"model": f"openai/{name}", "api_base": base, "api_key": "none"}}
+        {"model_name": "m", "litellm_params": {"model": f"openai/{name}", "api_base": base, "api_key": "canary"}}
         for name, base in (model.split("|") for model in models)
     ]
     return litellm.Router(model_list=entries, **more)
@@ -42,7 +42,7 @@ def router(models: list[str], **more: Any) -> Any:
 async def overhead() -> None:
     import openai
 
-    bare = openai.AsyncOpenAI(api_key="none", base_url=BASE, max_retries=0)
+    bare = openai.AsyncOpenAI(api_key="canary", base_url=BASE, max_retries=0)
     door = router([f"ok|{BASE}"], num_retries=2)
 
     async def sdk() -> Any:
