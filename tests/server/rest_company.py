@@ -41,9 +41,10 @@ class Served:
     url: str
     services: Services
     headers: dict[str, dict[str, str]]
+    client: httpx.Client
 
     def get(self, path: str, caller: str = "reader") -> httpx.Response:
-        return httpx.get(self.url + path, headers=self.headers[caller], timeout=60)
+        return self.client.get(self.url + path, headers=self.headers[caller])
 
     def json(self, path: str, caller: str = "reader") -> Any:
         answer = self.get(path, caller)
@@ -90,7 +91,8 @@ def serving(services: Services) -> Iterator[Served]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", services, headers)
+        with httpx.Client(timeout=60) as client:
+            yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", services, headers, client)
     finally:
         server.should_exit = True
         thread.join()

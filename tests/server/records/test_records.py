@@ -287,7 +287,7 @@ def test_threads_have_their_messages_and_authors_the_newest_first(
         threads: list[SlackThread] = []
         token = None
         while True:
-            page = read_threads(company.snapshots, company.clock, channel["channel_id"], OWNER, limit=20, after=token)
+            page = read_threads(company.snapshots, company.clock, channel["channel_id"], OWNER, limit=40, after=token)
             assert page.channel == channel
             threads += page.threads
             token = page.next
