@@ -32,10 +32,14 @@ def router(models: list[str], **more: Any) -> Any:
     import litellm  # type: ignore[import-not-found, unused-ignore]
 
     litellm.suppress_debug_info = True
+    # The second of two is also what the first falls back to, as its documentation advises for streams.
+    names = ["m", "spare"] if len(models) == 2 else ["m"] * len(models)
     entries = [
-        {"model_name": "m", "litellm_params": {"model": f"openai/{name}", "api_base": base, "api_key": "canary"}}
-        for name, base in (model.split("|") for model in models)
+        {"model_name": called, "litellm_params": {"model": f"openai/{name}", "api_base": base, "api_key": "canary"}}
+        for called, (name, base) in zip(names, (model.split("|") for model in models), strict=True)
     ]
+    if len(models) == 2:
+        more["fallbacks"] = [{"m": ["spare"]}]
     return litellm.Router(model_list=entries, **more)
 
 
