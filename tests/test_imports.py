@@ -12,7 +12,8 @@ import pytest
 
 import sophia_kit
 
-HEAVY = ("polars", "duckdb", "pyarrow", "sqlglot", "httpx", "marimo", "altair", "numpy", "psycopg", "cryptography")
+HEAVY = ("polars", "duckdb", "pyarrow", "sqlglot", "httpx", "httpx2", "openai", "onnxruntime", "marimo", "altair")
+HEAVY += ("numpy", "psycopg", "cryptography")
 PACKAGE = Path(sophia_kit.__file__).parent
 ROOMS = sorted(folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").is_file())
 
@@ -54,7 +55,7 @@ def test_a_room_names_its_public_api(room: str) -> None:
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
-@pytest.mark.parametrize("module", ["sophia_kit", "sophia_kit.cli"])
+@pytest.mark.parametrize("module", ["sophia_kit", "sophia_kit.cli", "sophia_kit.llm", "sophia_kit.llm.gateway"])
 def test_heavy_libraries_wait_until_they_are_used(module: str) -> None:
     script = f"import sys, {module}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
