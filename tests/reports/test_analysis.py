@@ -12,6 +12,7 @@ from llmock.testing import LLMockServer
 
 from sophia_kit.core.llm_settings import LlmSettings
 from sophia_kit.core.settings import Settings
+from sophia_kit.llm.grounding import check
 from sophia_kit.reports import DailyBrief, narrate, plain_text, render, with_analysis
 from sophia_kit.reports.analysis import INSTRUCTIONS, material_of
 from sophia_kit.reports.narrative import Author
@@ -129,6 +130,11 @@ def test_the_same_facts_are_asked_about_once(brief: DailyBrief, settings: Settin
     replies(server, GOOD)
     assert with_analysis(brief, settings).narrative == with_analysis(brief, settings).narrative
     assert len(asked(server)) == 1
+
+
+def test_narratives_as_models_write_them_pass(brief: DailyBrief) -> None:
+    texts = (Path(__file__).parent / "narratives.txt").read_text(encoding="utf-8").split("\n\n")
+    assert [check(text, material_of(brief)) for text in texts] == [()] * 3
 
 
 def test_names_of_customers_are_not_in_the_prompt(brief: DailyBrief, settings: Settings, server: LLMockServer) -> None:

@@ -21,7 +21,7 @@ _BOUND: Final = re.compile(
     phrase(
         "(?:more|less|fewer) than|over|under|nearly|almost|at least|at most|up to|just (?:over|under|shy of)|"
         "well (?:over|under)|close to|upwards of|north of|south of|in excess of|as much as|as many as|as little as|"
-        "as few as|no (?:less|more|fewer) than|a further|another|an extra|minus|negative|plus|less|not"
+        "as few as|no (?:less|more|fewer) than|minus|negative|plus|less|not"
     )
     + r"[ \n]+$"
 )
