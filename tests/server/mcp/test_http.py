@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -48,13 +49,16 @@ async def connected(served: Serving, server: str, token: str) -> AsyncIterator[C
             yield client
 
 
-async def test_each_server_answers_at_its_path(served: Serving) -> None:
+async def test_each_server_answers_at_its_path_with_what_the_page_tells(served: Serving) -> None:
     token = served.token("agent")
+    page = (Path(__file__).parents[3] / "docs" / "mcp.md").read_text("utf-8")
     for name in SERVERS:
         async with connected(served, name, token) as client:
             assert client.server_info is not None
             assert client.server_info.name == f"sophia-{name}"
-            assert (await client.list_tools()).tools
+            tools = (await client.list_tools()).tools
+            assert tools
+            assert [tool.name for tool in tools if f"`{tool.name}`" not in page] == []
             assert (await client.list_resources()).resources
 
 

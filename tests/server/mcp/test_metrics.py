@@ -96,13 +96,13 @@ async def test_pages_together_are_the_whole_answer_and_each_names_the_next(
     seen: list[tuple[str, str]] = []
     after, pages = None, 0
     while pages == 0 or after is not None:
-        answer = await content(servers, "query_metric", limit=25, after=after, **asked)
+        answer = await content(servers, "query_metric", limit=60, after=after, **asked)
         assert answer["total"] == len(whole)
-        assert len(answer["values"]) <= 25
+        assert len(answer["values"]) <= 60
         seen += [(value["period"]["label"], value["members"]["account"]) for value in answer["values"]]
         after, pages = answer["next"], pages + 1
     assert seen == [(value.period.label, dict(value.members)["account"]) for value in whole]
-    assert pages == -(-len(whole) // 25)
+    assert pages == -(-len(whole) // 60)
 
 
 async def test_a_token_of_another_question_is_refused(servers: Servers) -> None:
