@@ -12,8 +12,10 @@ import pytest
 
 import sophia_kit
 
-HEAVY = ("polars", "duckdb", "pyarrow", "sqlglot", "httpx", "httpx2", "openai", "onnxruntime", "marimo", "altair")
-HEAVY += ("numpy", "psycopg", "cryptography")
+HEAVY = (
+    *("polars", "duckdb", "pyarrow", "sqlglot", "marimo", "altair", "numpy", "psycopg", "cryptography"),
+    *("httpx", "httpx2", "openai", "onnxruntime"),
+)
 PACKAGE = Path(sophia_kit.__file__).parent
 ROOMS = sorted(folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").is_file())
 
