@@ -305,6 +305,7 @@ async def test_metrics_are_labelled_by_templates_alone(settings: Settings) -> No
                 await one.get(f"/try/{number}/item")
                 await one.get(f"/never/{number}")
                 await one.request(f"ODD{number}", "/never")
+                await one.get("/mcp/metrics")
             await one.get("/readyz")
             text = (await one.get("/metrics")).text
     counts = dict(re.findall(r"^sophia_server_requests_total\{(.+)\} (\S+)$", text, re.M))
@@ -312,6 +313,7 @@ async def test_metrics_are_labelled_by_templates_alone(settings: Settings) -> No
         'method="GET",route="/try/{name}/item",status="200"': "5.0",
         'method="GET",route="none",status="404"': "5.0",
         'method="GET",route="/readyz",status="503"': "1.0",
+        'method="GET",route="/mcp/metrics",status="405"': "5.0",
         'method="other",route="none",status="404"': "5.0",
     }
     assert "sophia_server_requests_running 1.0" in text

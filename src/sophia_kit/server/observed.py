@@ -13,7 +13,7 @@ from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sophia_kit.core.telemetry import tracer
@@ -102,4 +102,13 @@ def _template(scope: Scope, below: str) -> str:
         return f"{mounted}{ASSETS}"
     if mounted or isinstance(route, Mount):
         return f"{mounted or getattr(route, 'path', '')}/*"
-    return str(getattr(route, "path", NOWHERE))
+    return str(getattr(route or _starlettes_own(scope), "path", NOWHERE))
+
+
+def _starlettes_own(scope: Scope) -> BaseRoute | None:
+    """The route that answered, of those that aren't FastAPI's: it doesn't leave them in the scope."""
+    endpoint, router = scope.get("endpoint"), scope.get("router")
+    if endpoint is None or router is None:
+        return None
+    routes = (route for route in router.routes if getattr(route, "endpoint", None) is endpoint)
+    return next((route for route in routes if route.matches(scope)[0] is not Match.NONE), None)
