@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from sophia_kit.metrics import MetricValue, Principal, metric
 from sophia_kit.reports import (
     BriefParameters,
     DailyBrief,
+    Surface,
     brief_choices,
     daily_brief,
     publish,
@@ -117,12 +119,13 @@ def test_a_reader_s_brief_holds_what_the_metric_layer_answers_that_reader(
     ann = Principal("ann", (("segment", ("Enterprise",)),))
     brief = daily_brief(settings, day=DAY, warehouse=warehouse, principal=ann)
     asked = [
-        (value, metric(value.metric, **_question(value), settings=settings, principal=ann)) for value in _own(brief)
+        (value, metric(value.metric, **_question(value), settings=settings, principal=ann))
+        for value in brief.latest_values
     ]
     assert len(asked) > 20
     for shown, answer in asked:
         assert shown.value in {value.value for value in answer.values if value.members == shown.members}, shown.metric
-    assert _own(brief)[0].value != metric("arr", day=DAY, settings=settings).value.value
+    assert brief.latest_values[0].value != metric("arr", day=DAY, settings=settings).value.value
     refused = {finding.subject: finding.text for finding in brief.findings if finding.kind == "refused"}
     assert "headcount can't be told apart by it" in refused["Headcount (FTE)"]
     assert brief.kpi("headcount") is None
@@ -133,10 +136,6 @@ def test_a_reader_s_brief_holds_what_the_metric_layer_answers_that_reader(
     assert "Mid-Market" not in page
     with pytest.raises(InputError, match="what one reader may see"):
         publish(brief, settings)
-
-
-def _own(brief: DailyBrief) -> list[MetricValue]:
-    return [*brief.latest_values, *(value for kpi in brief.kpis for value in kpi.trend[-3:])]
 
 
 def _question(value: MetricValue) -> dict[str, Any]:
@@ -170,3 +169,21 @@ def test_another_server_s_user_is_nobody_and_a_broken_one_is_refused() -> None:
     broken = told_reader(Principal("ann")) | {"sophia_principal": {"name": "ann"}}
     with pytest.raises(AccessRefused, match="can't be read"):
         reader_of(broken)
+
+
+def _app(user: Any, mode: str = "run") -> Surface:
+    """A notebook's surface where marimo says that it is shown to this user."""
+    meta = SimpleNamespace(mode=mode, request=SimpleNamespace(user=user))
+    return Surface(None, SimpleNamespace(running_in_notebook=lambda: True, app_meta=lambda: meta))  # type: ignore[arg-type]
+
+
+def test_where_readers_sign_in_an_app_shows_nothing_to_nobody(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOPHIA_ROOT", str(demo.root))
+    ann, stranger = Principal("ann", (("segment", ("Enterprise",)),)), {"username": "user"}
+    assert _app(told_reader(ann)).principal() == ann
+    assert _app(stranger).principal() is None, "the owner of the process looks at an app of their own"
+    monkeypatch.setenv("SOPHIA_SERVER__AUTHENTICATION", "tokens")
+    assert _app(told_reader(ann)).principal() == ann
+    assert _app(stranger, mode="edit").principal() is None
+    with pytest.raises(AccessRefused, match="nobody told who this one is"):
+        _app(stranger).principal()
