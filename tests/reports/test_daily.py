@@ -16,7 +16,6 @@ from sophia_kit.core.settings import CompanySettings, Settings, load_settings
 from sophia_kit.metrics import MetricValue, Principal, metric
 from sophia_kit.reports import (
     BriefParameters,
-    DailyBrief,
     Surface,
     brief_choices,
     daily_brief,
