@@ -20,18 +20,19 @@ from sophia_kit.core.settings import Settings
 __all__ = ["MIRRORED", "Mirror", "canaries", "files_that_tell", "mirror", "secret_settings", "told_by"]
 
 MIRRORED = {
-    "SOPHIA_SALESFORCE__BASE_URL": "",
+    "SOPHIA_SALESFORCE__BASE_URL": "MIRROR",
     "SOPHIA_SALESFORCE__CLIENT_ID": "id",
-    "SOPHIA_SLACK__BASE_URL": "",
-    "SOPHIA_GONG__BASE_URL": "",
+    "SOPHIA_SLACK__BASE_URL": "MIRROR",
+    "SOPHIA_GONG__BASE_URL": "MIRROR",
     "SOPHIA_GONG__ACCESS_KEY": "id",
-    "SOPHIA_NOTION__BASE_URL": "",
-    "SOPHIA_GITHUB__BASE_URL": "",
+    "SOPHIA_NOTION__BASE_URL": "MIRROR",
+    "SOPHIA_GITHUB__BASE_URL": "MIRROR",
     "SOPHIA_GITHUB__REPOSITORIES": '["larkfield/portal"]',
-    "SOPHIA_N8N__BASE_URL": "",
+    "SOPHIA_N8N__BASE_URL": "MIRROR",
+    "SOPHIA_LLM__DEPLOYMENTS": '{"writer": {"provider": "openai", "model": "gpt-5-mini", "base_url": "MIRROR/v1"}}',
     "SOPHIA_HTTP__ATTEMPTS": "1",
 }
-"""What sets every vendor up beside its secrets; what is empty is the mirror's address."""
+"""What sets every vendor up beside its secrets; `MIRROR` stands for the mirror's address."""
 
 
 def secret_settings() -> list[tuple[str, ...]]:

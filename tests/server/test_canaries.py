@@ -15,11 +15,14 @@ from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import SecretStr
 from tests.canaries import MIRRORED, Mirror, canaries, files_that_tell, mirror, secret_settings, told_by
 
 from sophia_kit.core import telemetry
 from sophia_kit.core.clock import SystemClock
+from sophia_kit.core.errors import ConfigError
 from sophia_kit.core.settings import load_settings
+from sophia_kit.llm.cache import open_cache
 from sophia_kit.server import Services, create_app
 from sophia_kit.server.auth.tokens import issue
 
@@ -60,7 +63,8 @@ def world(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     with mirror() as vendor, pytest.MonkeyPatch.context() as patch:
-        environment = planted | {name: value or vendor.url for name, value in MIRRORED.items()}
+        environment = planted | {"SOPHIA_LLM__REDIS_URL": f"redis://:{planted['SOPHIA_LLM__REDIS_URL']}@127.0.0.1:1"}
+        environment |= {name: value.replace("MIRROR", vendor.url) for name, value in MIRRORED.items()}
         for name, value in environment.items():
             patch.setenv(name, value)
         patch.setattr(telemetry, "tracer", lambda: provider.get_tracer("canaries"))
@@ -124,6 +128,10 @@ def test_nothing_that_the_server_answers_logs_or_traces_tells_one(
                 message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}
                 answer = client.post(f"/mcp/{name}", headers=asked | MESSAGE, content=json.dumps(message))
                 told += f"{answer.headers}\n{answer.text}\n"
+        prompt = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello"}]}
+        answer = client.post("/v1/chat/completions", headers=asked, json=prompt)
+        assert answer.status_code >= 400
+        told += f"{answer.headers}\n{answer.text}\n"
         refused = client.post("/sign-in", data={"token": wrong})
         signed_in = client.post("/sign-in", data={"token": world.token})
         session = signed_in.headers["set-cookie"].partition("=")[2].partition(";")[0]
@@ -170,7 +178,7 @@ def test_no_command_tells_one(world: World, command: list[str]) -> None:
 
 def test_the_vendors_were_sent_their_secrets_and_repeated_them(world: World) -> None:
     sent = told_by("\n".join(world.vendor.sent), world.secrets)
-    for name in ("slack-token", "gong-access_key_secret", "notion-token", "n8n-api_key"):
+    for name in ("slack-token", "gong-access_key_secret", "notion-token", "n8n-api_key", "llm-keys-openai"):
         assert f"canary-{name}-in-its-cage" in sent
 
 
@@ -182,6 +190,15 @@ def test_a_secret_that_is_wrong_in_itself_is_not_repeated(world: World, variable
     for command in ("doctor", "run daily_bi") if variable in DECIDING else ("doctor",):
         done = world.project.here(*command.split(), env=world.environment | {variable: canary})
         assert "canary-" not in done.stdout + done.stderr
+
+
+def test_an_address_of_redis_that_cannot_be_read_is_not_repeated(world: World) -> None:
+    settings = world.app.state.services.settings.llm.model_copy(
+        update={"redis_url": SecretStr("redis://:canary-pass/word@127.0.0.1:1")}
+    )
+    with pytest.raises(ConfigError, match="can't be read") as caught:
+        open_cache(settings, None, SystemClock())
+    assert "canary" not in f"{caught.value.problem()} {caught.value.__cause__}"
 
 
 def test_no_file_that_was_written_holds_one(world: World) -> None:

@@ -130,7 +130,7 @@ def open_cache(settings: LlmSettings, state: State | None, clock: Clock) -> Answ
     """The cache in Redis when that is configured, else in the state; None when it is switched off or has no place.
 
     Raises:
-        ConfigError: Redis is configured, and the extra `redis` isn't installed.
+        ConfigError: Redis is configured, and its address is none, or the extra `redis` isn't installed.
     """
     if settings.redis_url is not None:
         return AnswerCache(_RedisStore(settings.redis_url.get_secret_value(), settings.cache_ttl_s))
@@ -165,7 +165,16 @@ class _RedisStore:
                 "The cache is configured in Redis, but redis isn't installed.", hint="Install sophia-kit[redis]."
             ) from None
         self._error: type[Exception] = RedisError
-        self._client = redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0, decode_responses=True)
+        try:
+            self._client = redis.Redis.from_url(
+                url, socket_timeout=1.0, socket_connect_timeout=1.0, decode_responses=True
+            )
+        except ValueError:
+            # Its text can carry a part of the password, where that holds signs that an address has to escape.
+            raise ConfigError(
+                "The address of the cache's Redis can't be read.",
+                hint="Set SOPHIA_LLM__REDIS_URL as redis://:password@host:6379/0, the password percent-encoded.",
+            ) from None
         self._ttl_ms = int(ttl_s * 1000)
 
     async def get(self, key: str) -> str | None:
