@@ -15,7 +15,7 @@ import duckdb
 from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import QueryLimit, QueryRefused, SnapshotDamaged, WarehouseError
 from sophia_kit.core.spans import told_span
-from sophia_kit.warehouse.canonical import models
+from sophia_kit.warehouse.canonical import model_references, models
 from sophia_kit.warehouse.digest import rows_digest
 from sophia_kit.warehouse.engine import Dialect, QueryProvenance, QueryResult, TableFreshness
 from sophia_kit.warehouse.guard import require_select
@@ -267,5 +267,18 @@ def _define_views(connection: duckdb.DuckDBPyConnection) -> None:
     for schema, table in names:
         connection.execute(f'CREATE VIEW {schema}."{table}" AS FROM {CATALOG}.{schema}."{table}"')
     create_missing(connection, {table for schema, table in names if schema == "meta"})
+    raw = {f"raw.{table}" for schema, table in names if schema == "raw"}
     for name, sql in models().items():
-        connection.execute(f'CREATE VIEW "{name}" AS {sql}')
+        lacking = {table for table in model_references().get(name, ()) if table.startswith("raw.")} - raw
+        connection.execute(f'CREATE VIEW "{name}" AS {_without_rows(name) if lacking else sql}')
+
+
+def _without_rows(view: str) -> str:
+    """A canonical view without rows, for a snapshot that an earlier version wrote: a raw table was added since.
+
+    So it is with tables that no source has delivered yet: empty, and never loaded by what is said of their freshness.
+    """
+    # The parser takes half a second to import, and is needed until the next load alone.
+    from sophia_kit.warehouse.lineage import view_columns
+
+    return f"SELECT {', '.join(f'NULL AS {column}' for column in view_columns(view))} WHERE false"
