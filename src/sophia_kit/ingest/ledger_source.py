@@ -16,6 +16,8 @@ from sophia_kit.state import LlmCall, State
 __all__ = ["LedgerSource"]
 
 _PORTION = 5000
+# Prices of language models are in US dollars, whatever the company's currency is.
+_CURRENCY = "USD"
 _FIELDS = tuple(field.name for field in fields(LlmCall))
 
 
@@ -67,7 +69,7 @@ class LedgerSource:
 
 def _record(call: LlmCall) -> dict[str, Any]:
     """A call as a vendor would send it."""
-    return {name: _sent(getattr(call, name)) for name in _FIELDS}
+    return {name: _sent(getattr(call, name)) for name in _FIELDS} | {"currency": _CURRENCY}
 
 
 def _sent(value: Any) -> Any:

@@ -18,7 +18,7 @@ def of_calls(compute: Callable[[Raw, pl.DataFrame], Values]) -> Golden:
 
 
 def cost(raw: Raw, calls: pl.DataFrame) -> Values:
-    return raw.money(calls.with_columns(currency=pl.lit("USD")), "cost_usd", "ended_day")
+    return raw.money(calls, "cost_usd", "ended_day")
 
 
 def tokens(raw: Raw, calls: pl.DataFrame) -> Values:

@@ -26,7 +26,7 @@ SELECT
     output_usd_per_million,
     price_source,
     cost_usd,
-    'USD' AS currency,
+    currency,
     cost_source,
     seconds,
     first_token_s,
