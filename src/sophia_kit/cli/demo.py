@@ -105,14 +105,14 @@ class _Sandbox:
         _stop(self.server)
 
     async def delivered(self) -> None:
-        """Returns when all Parquet is there.
+        """Returns when all Parquet is there, and what the vendors had is read: the memory of both is wanted then.
 
         Raises:
             Interrupted: Ctrl-C ended the delivery.
             JobFailed: it failed.
         """
         # A process of `subprocess` has no event to wait for.
-        while (code := self.delivery.poll()) is None:  # noqa: ASYNC110
+        while (code := self.delivery.poll()) is None or (code == 0 and self.server.poll() is None):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         if code in (130, -signal.SIGINT):
             raise Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again.")
