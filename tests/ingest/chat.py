@@ -55,7 +55,7 @@ class Chat:
 
     Attributes:
         asked: since and until of each reading.
-        fails: raises after its first batch.
+        fails: raises after its first batch: what a vendor's failure is, or an exception of the connector's own.
         meeting: awaited before the first batch.
     """
 
@@ -63,7 +63,7 @@ class Chat:
     image_since: datetime | None = None
     why_off: str | None = None
     pruned: bool = False
-    fails: bool = False
+    fails: bool | Exception = False
     asked: list[tuple[str | None, datetime | None]] = field(default_factory=list)
     provider: str = "slack"
     batch_records: int = 10_000
@@ -88,6 +88,8 @@ class Chat:
         yield Batch(
             "notes", self.held, max((one["posted"] for one in self.held), default=None), False, (), self.image_since
         )
+        if isinstance(self.fails, Exception):
+            raise self.fails
         if self.fails:
             raise ProviderFailing("The vendor failed.", provider=self.provider)
 

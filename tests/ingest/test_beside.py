@@ -60,6 +60,36 @@ async def test_one_that_fails_in_the_middle_leaves_the_other_complete(settings: 
     assert query(settings, "SELECT table_name FROM meta.behind") == []
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(Chat([note(2)], fails=KeyError("canary-of-a-record")), id="while it is read"),
+        pytest.param(Chat([note(2)], fails=ExceptionGroup("several", [KeyError("canary-of-a-record")])), id="a group"),
+        # Keys that no JSON has: they can't be put in order when the refused record is kept.
+        pytest.param(Chat([note(2, edited={"canary": 1, 2: 3})]), id="while it is typed"),
+    ],
+)
+async def test_a_mistake_of_the_kit_s_own_in_one_leaves_the_other_complete(
+    broken: Chat, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    await load(settings, Chat([note(1)]), Chat([note(1)], provider="gong"))
+    report = await load(settings, broken, Chat([note(2)], provider="gong"))
+    (failed,) = report.failed
+    assert failed.table == "notes"
+    assert "mistake of the kit's own" in (failed.note or "")
+    assert "canary" not in (failed.note or "")
+    assert query(settings, "SELECT source_id FROM raw.notes") == [("n01",)]
+    assert query(settings, "SELECT source_id FROM raw.gong_notes ORDER BY ALL") == [("n01",), ("n02",)]
+    assert query(settings, "SELECT table_name FROM meta.behind") == [("notes",)]
+    # Its traceback is in the log, once.
+    assert [record.exc_info is not None for record in caplog.records if record.name.startswith("sophia_kit")] == [True]
+
+
+async def test_a_mistake_in_the_only_source_is_one_clear_error(settings: Settings) -> None:
+    with pytest.raises(IngestError, match=r"slack: .*mistake of the kit's own \(KeyError\): the log says where"):
+        await load(settings, Chat([note(1)], fails=KeyError("id")))
+
+
 async def test_one_that_is_off_is_reported_and_leaves_the_other_complete(settings: Settings) -> None:
     off = Chat([note(1)], why_off="nobody wants it")
     report = await load(settings, off, Chat([note(1)], provider="gong"))

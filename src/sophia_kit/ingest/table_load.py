@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import duckdb
 import polars as pl
 
+from sophia_kit.core.errors import InternalError, SophiaError
 from sophia_kit.ingest.contract import KEY, Contract
 from sophia_kit.ingest.convert import Converted, Converter, Refused, combine
 from sophia_kit.ingest.quarantine import Quarantine
@@ -22,6 +24,7 @@ __all__ = ["Backlog", "Outcome", "TableLoad"]
 
 _WRITE_ROWS = 122_880
 _BACKLOG_ROWS = 3 * _WRITE_ROWS
+_log = logging.getLogger(__name__)
 
 
 class Backlog:
@@ -114,7 +117,7 @@ class TableLoad:
         """Load what `source` has; on any error the table is left as it was.
 
         Raises:
-            SophiaError: the source failed.
+            SophiaError: the source failed; InternalError where the kit's own reading of it did.
             duckdb.Error: the draft can't be written.
         """
         loop = asyncio.get_running_loop()
@@ -125,10 +128,11 @@ class TableLoad:
         write: asyncio.Future[None] | None = None
         try:
             await loop.run_in_executor(self._writing, self._begin, scope)
-            async with aclosing(_ahead(source.read(self._contract, cursor, scope))) as portions:
+            async with aclosing(_ahead(self._contract, source.read(self._contract, cursor, scope))) as portions:
                 async for portion in portions:
                     self._seen_demo(portion.demo)
-                    converted = await loop.run_in_executor(self._typing, portion.convert, self._converter)
+                    with _this_table_alone(self._contract):
+                        converted = await loop.run_in_executor(self._typing, portion.convert, self._converter)
                     self._note(outcome, portion, converted)
                     pending.append(converted)
                     self._backlog.add(converted.rows_read)
@@ -223,11 +227,31 @@ async def _unstoppable(future: asyncio.Future[None]) -> None:
     future.exception()
 
 
-async def _ahead(portions: AsyncGenerator[Portion, None]) -> AsyncGenerator[Portion, None]:
+@contextmanager
+def _this_table_alone(contract: Contract) -> Iterator[None]:
+    """What breaks while records are read or typed, and isn't of our tree, is a mistake of the kit's own: it fails the
+    table, and the others are loaded all the same."""
+    try:
+        yield
+    except (SophiaError, MemoryError):
+        raise
+    except Exception as mistake:
+        _log.exception("Loading %s from %s ended in a mistake of the kit's own", contract.table, contract.source)
+        # Not what the exception says: it may quote a record.
+        kind = type(mistake).__name__
+        raise InternalError(
+            f"Reading {contract.table} ended in a mistake of the kit's own ({kind}): the log says where.",
+            hint="Report it with the log's traceback. The table stays as it was until the kit is corrected.",
+            provider=contract.source,
+        ) from mistake
+
+
+async def _ahead(contract: Contract, portions: AsyncGenerator[Portion, None]) -> AsyncGenerator[Portion, None]:
     """The same portions, each read while the one before is worked on."""
 
     async def following() -> Portion | None:
-        return await anext(portions, None)
+        with _this_table_alone(contract):
+            return await anext(portions, None)
 
     coming = asyncio.create_task(following())
     try:
