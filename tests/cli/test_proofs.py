@@ -195,6 +195,10 @@ class TestVerify:
         assert trail["subjects_checked"] == 1
         assert [left["subject"] for left in trail["subjects_not_checked"]] == ["snapshot:old"]
 
+        # That somebody in the same process has the file open in their own way is no failure of the evidence.
+        with duckdb.connect(str(snapshot.path), read_only=True, config={"threads": 1}):
+            assert sophia_json("verify")[0]["findings"] == []
+
         with duckdb.connect(str(snapshot.path)) as connection:
             connection.execute("UPDATE raw.users SET name = 'Eve'")
         (trail,) = sophia_json("verify")

@@ -100,15 +100,11 @@ def _file_digest(path: Path, settings: Settings) -> str:
     """The digest of the rows in a snapshot file, without the views that this version would define over them."""
     import duckdb
 
-    from sophia_kit.warehouse import rows_digest
+    from sophia_kit.warehouse import reading, rows_digest
 
     limits = settings.warehouse
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": f"{limits.memory_limit_mb}MB",
-        "threads": limits.threads,
-    }
     try:
-        with duckdb.connect(str(path), read_only=True, config=config) as connection:
+        with reading(path, {"memory_limit": f"{limits.memory_limit_mb}MB", "threads": limits.threads}) as connection:
             return rows_digest(connection)
     except duckdb.Error as error:
         raise SnapshotDamaged(f"{path} can't be opened: {str(error).splitlines()[0]}") from error

@@ -8,8 +8,6 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import UnknownName
 from sophia_kit.core.settings import Settings
@@ -21,7 +19,7 @@ from sophia_kit.ingest.report import IngestReport, Progress
 from sophia_kit.ingest.signals import run_cleanly
 from sophia_kit.ingest.sources import Portion, Scope
 from sophia_kit.state import State
-from sophia_kit.warehouse import Snapshot, SnapshotStore
+from sophia_kit.warehouse import Snapshot, SnapshotStore, reading
 from sophia_kit.warehouse.checks import load_checks
 
 __all__ = ["replay", "run_replay"]
@@ -109,7 +107,7 @@ class _Quarantined:
 
     @classmethod
     def of(cls, snapshot: Snapshot, table: str | None) -> _Quarantined:
-        with duckdb.connect(str(snapshot.path), read_only=True) as connection:
+        with reading(snapshot.path) as connection:
             query = "SELECT DISTINCT table_name FROM meta.quarantine WHERE resolved_at IS NULL"
             found = {str(row[0]) for row in connection.execute(query).fetchall()}
             demo = connection.execute("SELECT demo FROM meta.snapshot").fetchall()[0][0]
@@ -138,7 +136,7 @@ class _Quarantined:
             yield Portion([json.loads(text) for _, text in page], self.demo, None)
 
     def _page(self, table: str, after: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.snapshot.path), read_only=True) as connection:
+        with reading(self.snapshot.path) as connection:
             return connection.execute(
                 "SELECT quarantine_id, record FROM meta.quarantine WHERE resolved_at IS NULL AND table_name = ? "
                 "AND quarantine_id > ? ORDER BY quarantine_id LIMIT ?",

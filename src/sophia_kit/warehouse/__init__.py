@@ -4,6 +4,7 @@ from sophia_kit.warehouse.canonical import model_references, models
 from sophia_kit.warehouse.digest import rows_digest
 from sophia_kit.warehouse.engine import Dialect, Engine, QueryProvenance, QueryResult, TableFreshness
 from sophia_kit.warehouse.query import Warehouse
+from sophia_kit.warehouse.reading import reading
 from sophia_kit.warehouse.snapshots import Draft, Snapshot, SnapshotStore
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Warehouse",
     "model_references",
     "models",
+    "reading",
     "rows_digest",
 ]
