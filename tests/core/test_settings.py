@@ -90,6 +90,8 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(project: Path, secret:
         ("[company]\ntime_zone = 'Mars/Base'", "Mars/Base"),
         ("[company]\ncurrency = 'dollars'", "company.currency"),
         ("[company]\nnmae = 'x'", "company.nmae"),
+        ("[slak]\nchannels = []", "there is no setting slak."),
+        ("[server]\nshutdown_patience_s = inf", "server.shutdown_patience_s"),
         ("[warehouse]\nkeep_snapshots = 0", "warehouse.keep_snapshots"),
         ("workspace = '../escape'", "workspace"),
         ("[http\nattempts = 3", "not valid TOML"),
@@ -112,6 +114,16 @@ def test_a_mistake_names_the_setting(project: Path, content: str, said: str) -> 
         ("SOPHIA_GITHUB__REPOSITORIES", '["payments"]', "github.repositories.0", "as SOPHIA_GITHUB__REPOSITORIES."),
         ("SOPHIA_PRIVACY__FIELDS", '{"slack_users.name": "x"}', "slack_users.name", "as SOPHIA_PRIVACY__FIELDS."),
         ("SOPHIA_PRIVACY__HASH_KEY", "canary", "at least 16 characters", "Set it as SOPHIA_PRIVACY__HASH_KEY."),
+        ("SOPHIA_SLACK__TOKN", "canary", "SOPHIA_SLACK__TOKN: there is no setting slack.tokn", "Did you mean token?"),
+        ("SOPHIA_LLM__BUDGET__DAY_USDD", "1", "no setting llm.budget.day_usdd", "Did you mean day_usd"),
+        ("SOPHIA_LLM__BUDGET__DAY_USD", "x", "llm.budget.day_usd", "as SOPHIA_LLM__BUDGET__DAY_USD."),
+        ("SOPHIA_LLM__DEPLOYMENTS__A__MODEL", "x", "a.provider", "as SOPHIA_LLM__DEPLOYMENTS__A__PROVIDER."),
+        ("SOPHIA_SLAK__TOKEN", "canary", "SOPHIA_SLAK__TOKEN is no", "Did you mean SOPHIA_SLACK__TOKEN?"),
+        ("SOPHIA_SLACK_TOKEN", "canary", "SOPHIA_SLACK_TOKEN is no", "Did you mean SOPHIA_SLACK__TOKEN?"),
+        ("sophia_salesfroce__client_secret", "canary", "sophia_salesfroce", "SOPHIA_SALESFORCE__CLIENT_SECRET?"),
+        ("SOPHIA_STATE_URI", "canary", "SOPHIA_STATE_URI is no", "Did you mean SOPHIA_STATE_URL?"),
+        ("SOPHIA_XQ__JJJ", "canary", "SOPHIA_XQ__JJJ is no", "docs/settings.md lists all."),
+        ("SOPHIA_STATE_URL", "mysql://u:canary@h/db", "no postgresql:// URL", "Set it as SOPHIA_STATE_URL."),
         ("SOPHIA_JOBS__BI__NOTEBOK", "x.py", "jobs.bi.notebook", "as SOPHIA_JOBS__BI__NOTEBOOK."),
     ],
 )
@@ -124,6 +136,29 @@ def test_a_mistake_in_the_environment_names_the_variable(
     assert said in caught.value.message
     assert hint in (caught.value.hint or "")
     assert "canary" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SOPHIA_TEST_POSTGRES", "x"),  # of the kit's own tests
+        ("SOPHIA_TOKEN", "x"),
+        ("SOPHIA_SLAK__TOKEN", ""),
+        ("SOPHIA_SERVICE_HOST", "10.0.0.1"),  # Kubernetes, for a service called sophia
+        ("SOPHIA_SERVER_PORT", "tcp://10.0.0.1:80"),  # and for one called sophia-server
+    ],
+)
+def test_a_variable_of_somebody_else_s_or_without_a_value_is_let_be(
+    project: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert load_settings(project).company.name == "Acme"
+
+
+def test_a_folder_that_is_not_there_is_said_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOPHIA_ROOT", str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError, match="There is no folder .*nowhere"):
+        load_settings()
 
 
 def test_the_clock_can_be_frozen_in_the_demo_only(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -42,6 +43,8 @@ from sophia_kit.core.sections import (
     SnowflakeSettings,
     WarehouseSettings,
 )
+from sophia_kit.core.suggest import nearest
+from sophia_kit.core.variables import misspelt, model_at, variable_of
 
 __all__ = [
     "CompanySettings",
@@ -125,6 +128,15 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @field_validator("state_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        # Taken for a file's path, the address of another database would become folders, one called by its password.
+        found = "" if value is None else value.get_secret_value()
+        if "://" in found and not found.startswith(("postgresql://", "postgres://")):
+            raise ValueError("it is no postgresql:// URL")
+        return value
 
     @model_validator(mode="after")
     def _frozen_only_in_demo(self) -> Settings:
@@ -252,6 +264,8 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
         ConfigError: no project, or a setting that is wrong; names the setting and says what would be right.
     """
     base = root.resolve() if root is not None else find_root()
+    if not base.is_dir():
+        raise ConfigError(f"There is no folder {base}.", hint="Let SOPHIA_ROOT name the project's folder.")
     file = base / CONFIG_FILE
     if file.is_file():
         _refuse_secrets(file)
@@ -259,6 +273,11 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
     class _Project(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
+    for variable, meant in misspelt(Settings, os.environ):
+        raise ConfigError(
+            f"{variable} is no setting's variable.",
+            hint=f"{f'Did you mean {meant}?' if meant else 'Unset it.'} docs/settings.md lists all.",
+        )
     try:
         found = _Project(root=base, **overrides)
     except SettingsError:
@@ -267,15 +286,7 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
             hint="""Write a list as '["one", "two"]', a table as '{"name": "value"}'. docs/settings.md lists all.""",
         ) from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        # Below a setting there are no variables: a list or a table is one.
-        variable = "__".join(str(part) for part in first["loc"][: 3 if first["loc"][:1] == ("jobs",) else 2]).upper()
-        where = "as" if name.rpartition(".")[2] in _secrets() else f"in {file} or as"
-        raise ConfigError(
-            f"Setting {name}: {first['msg'].removeprefix('Value error, ')}.",
-            hint=f"Set it {where} SOPHIA_{variable or '...'}. docs/settings.md lists all.",
-        ) from None
+        raise _wrong(error.errors(include_url=False, include_input=False)[0], file) from None
     if found.metrics_dir is not None and not found.metrics_folder.is_dir():
         raise ConfigError(
             f"Setting metrics_dir: there is no folder {found.metrics_folder}.",
@@ -284,6 +295,23 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
     if found.landing.path is not None and not found.landing.path.is_absolute():
         found = found.model_copy(update={"landing": LandingSettings(path=base / found.landing.path)})
     return found
+
+
+def _wrong(mistake: ErrorDetails, file: Path) -> ConfigError:
+    """What pydantic says of one setting, in the kit's words."""
+    place = [part for part in mistake["loc"] if part != "[key]"]
+    name = ".".join(map(str, place)) or "settings"
+    variable = variable_of(Settings, place)
+    if mistake["type"] == "extra_forbidden":
+        section = model_at(Settings, place[:-1])
+        near = nearest(str(place[-1]), section.model_fields) if section else ""
+        where = variable if variable in map(str.upper, os.environ) else file
+        return ConfigError(f"{where}: there is no setting {name}.", hint=f"{near} docs/settings.md lists all.".strip())
+    where = "as" if name.rpartition(".")[2] in _secrets() else f"in {file} or as"
+    return ConfigError(
+        f"Setting {name}: {mistake['msg'].removeprefix('Value error, ')}.",
+        hint=f"Set it {where} {variable if place else 'SOPHIA_...'}. docs/settings.md lists all.",
+    )
 
 
 def _no_json() -> list[str]:
@@ -323,6 +351,8 @@ def _secrets() -> set[str]:
 def _refuse_secrets(file: Path) -> None:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file} can't be read: {error.strerror}.", hint="Fix its permissions.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not valid TOML: {error}", hint="See docs/settings.md for an example.") from None
     secrets = _secrets()
