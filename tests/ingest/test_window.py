@@ -66,7 +66,7 @@ async def test_nothing_is_concluded_from_a_reading_that_failed(settings: Setting
 
 async def test_a_contract_without_the_windows_time_is_an_error(settings: Settings) -> None:
     columns = tuple(column for column in NOTES.columns if column.name != "posted_at")
-    with pytest.raises(IngestError, match="has no column of the time posted"):
+    with pytest.raises(IngestError, match="has no column of slack's posted"):
         await load(settings, Chat([note(1)], image_since=moment(1)), contract=replace(NOTES, columns=columns))
 
 

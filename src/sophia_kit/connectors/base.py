@@ -28,6 +28,8 @@ class Resource:
             anyway.
         pruned: whether the vendor lets old records go by itself: one that a full reading lacks need not have been
             deleted by anybody, and stays.
+        found_by: the field that names the record by which a vendor shows this one, be it itself; None when each is
+            shown by its own.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Resource:
     incremental_field: str
     opt_in: str | None = None
     pruned: bool = False
+    found_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Batch:
         absent_fields: fields that were asked for and that the vendor doesn't have; no record carries them.
         image_since: when the vendor doesn't show what was deleted: this reading holds everything whose incremental
             field is at or after this moment, so what it lacks was deleted. None when nothing can be concluded.
+        image_of: where records are found by others (`Resource.found_by`): those that were asked for although they are
+            older than `image_since`. Of what is found by an older one that wasn't, nothing can be concluded.
     """
 
     resource: str
@@ -61,6 +66,7 @@ class Batch:
     demo: bool
     absent_fields: tuple[str, ...] = ()
     image_since: datetime | None = None
+    image_of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,14 +48,13 @@ PER_MINUTE = {
 ("Rate limits", docs.slack.dev/apis/web-api/rate-limits); "hundreds" for auth.test and chat.getPermalink."""
 
 _RESOURCES = {
-    name: Resource(name, table, moment, opt_in)
-    for name, table, moment, opt_in in (
-        ("channels", "slack_channels", "modified_at", None),
-        ("channel_members", "slack_channel_members", "modified_at", None),
-        ("users", "slack_users", "modified_at", None),
-        ("messages", "slack_messages", "posted_at", "messages"),
+    name: Resource(name, table, moment)
+    for name, table, moment in (
+        ("channels", "slack_channels", "modified_at"),
+        ("channel_members", "slack_channel_members", "modified_at"),
+        ("users", "slack_users", "modified_at"),
     )
-}
+} | {"messages": Resource("messages", "slack_messages", "posted_at", "messages", found_by="thread_id")}
 _SHAPES: Mapping[str, Shape] = {
     "channels": fields_.CHANNELS,
     "channel_members": fields_.MEMBERS,
@@ -119,7 +118,8 @@ class Slack(ApiConnector):
         image = plan.image_since if until is None else None
         async for batch in self._batches(asked, self._messages(plan, until, fields), image_since=image):
             newest = None if batch.cursor_high is None else datetime.fromisoformat(batch.cursor_high)
-            yield replace(batch, cursor_high=None if newest is None else plan.reached(newest).text())
+            cursor = None if newest is None else plan.reached(newest).text()
+            yield replace(batch, cursor_high=cursor, image_of=plan.named())
 
     async def fields(self, resource: str) -> tuple[str, ...]:
         """See `Connector.fields`: what Slack's reference names, and the times and ids that the connector adds."""

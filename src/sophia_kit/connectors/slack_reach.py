@@ -93,6 +93,11 @@ class Plan:
         """Threads of a channel that have to be read by name."""
         return set() if self._before is None else {ts for of, ts in self._before.threads if of == channel}
 
+    def named(self) -> frozenset[str]:
+        """The messages whose threads are read, each by its id, however old they are."""
+        before = () if self._before is None else self._before.threads
+        return frozenset(f"{channel}:{ts}" for channel, ts in {*before, *self._latest})
+
     def seen(self, channel: str, thread: str, latest: datetime) -> None:
         """A thread of a channel has a reply of that moment."""
         key = (channel, thread)

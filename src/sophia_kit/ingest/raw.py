@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -174,7 +175,7 @@ class RawTable:
             self._drop_old_versions()
             self._merged = self._count()
         if delete_undelivered and self._keys_known:
-            within, limits = _within(image)
+            within, limits = self._within(image)
             for share in self._shares():
                 self._merged += number(
                     self._connection,
@@ -245,19 +246,23 @@ class RawTable:
         for share in range(shares):
             yield f"hash(source_id) % {shares} = {share}"
 
+    def _within(self, image: Image | None) -> tuple[str, list[Any]]:
+        """The condition that a row is in the image, and its parameters."""
+        if image is None:
+            return "", []
+        moments = [image.span.start] if image.span.end is None else [image.span.start, image.span.end]
+        limits: list[Any] = [moment.astimezone(UTC).replace(tzinfo=None) for moment in moments]
+        lies = " AND ".join(f'"{image.column}" {limit} ?' for limit in (">=", "<")[: len(limits)])
+        if image.found_by is None:
+            return f" AND {lies}", limits
+        return (
+            f' AND {lies} AND ("{image.found_by}" IN (SELECT source_id FROM {self._name} WHERE {lies}) '  # noqa: S608
+            f'OR "{image.found_by}" IN (SELECT unnest(?::VARCHAR[])))',
+            [*limits, *limits, sorted(image.of)],
+        )
+
     def _count(self, where: str = "") -> int:
         return number(self._connection, f"SELECT count(*) FROM {self._name} {where}")  # noqa: S608
-
-
-def _within(image: Image | None) -> tuple[str, list[datetime]]:
-    """The condition that a row is in the image, and its parameters."""
-    if image is None:
-        return "", []
-    condition, limits = f' AND "{image.column}" >= ?', [image.span.start]
-    if image.span.end is not None:
-        condition += f' AND "{image.column}" < ?'
-        limits.append(image.span.end)
-    return condition, [moment.astimezone(UTC).replace(tzinfo=None) for moment in limits]
 
 
 def _latest_versions(frame: pl.DataFrame) -> pl.DataFrame:

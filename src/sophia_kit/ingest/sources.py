@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from sophia_kit.connectors import Connector
+from sophia_kit.connectors import Batch, Connector
 from sophia_kit.connectors.api import moment_text
 from sophia_kit.core.errors import IngestError
-from sophia_kit.ingest.contract import Contract
+from sophia_kit.ingest.contract import Contract, Kind
 from sophia_kit.ingest.convert import Converted, Converter
 from sophia_kit.ingest.cursors import VendorCursor, cursor_of
 from sophia_kit.ingest.landing import Delivery, Landing, new_deliveries
@@ -62,10 +62,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What a reading shows all of: the rows whose `column` lies in the span. One that it lacks was deleted."""
+    """What a reading shows all of: the rows whose `column` lies in the span. One that it lacks was deleted.
+
+    Attributes:
+        found_by: the column with the key of the row by which the source shows this one: that one has to lie in the
+            span too, or be one of `of`. None when each is shown by itself.
+    """
 
     column: str
     span: Span
+    found_by: str | None = None
+    of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,7 @@ class ConnectorSource:
         """See `Source.read`.
 
         Raises:
-            IngestError: the contract has no time by which the rows that the vendor lacks could be told.
+            IngestError: the contract has no column by which the rows that the vendor lacks could be told.
         """
         reached = VendorCursor.parse(cursor)
         present = await self._connector.fields(contract.resource)
@@ -170,17 +177,23 @@ class ConnectorSource:
         async for batch in self._connector.read(contract.resource, since, fields, until=until):
             at = batch.cursor_high
             cursor = None if at is None or not scope.goes_on else VendorCursor(at, first).text()
-            image = None if batch.image_since is None else self._image(contract, Span(batch.image_since, until))
+            image = None if batch.image_since is None else self._image(contract, batch, Span(batch.image_since, until))
             yield Portion(batch.records, batch.demo, cursor, batch.absent_fields, image=image)
 
-    def _image(self, contract: Contract, span: Span) -> Image:
-        field = self._connector.resources[contract.resource].incremental_field
+    def _image(self, contract: Contract, batch: Batch, span: Span) -> Image:
+        resource = self._connector.resources[contract.resource]
+        time = self._kept(contract, resource.incremental_field, "timestamp")
+        if resource.found_by is None:
+            return Image(time, span)
+        return Image(time, span, self._kept(contract, resource.found_by, "string"), batch.image_of)
+
+    def _kept(self, contract: Contract, field: str, kind: Kind) -> str:
         for column in contract.columns:
-            if column.field == field and column.kind == "timestamp" and column.privacy == "keep":
-                return Image(column.name, span)
+            if column.field == field and column.kind == kind and column.privacy == "keep":
+                return column.name
         raise IngestError(
-            f"{contract.table} has no column of the time {field}, so what {self.name} deleted can't be told.",
-            hint=f"Give its contract a column of type timestamp from {field}, and keep it.",
+            f"{contract.table} has no column of {self.name}'s {field}, so what was deleted there can't be told.",
+            hint=f"Give its contract a column of type {kind} from {field}, and keep it.",
         )
 
 
