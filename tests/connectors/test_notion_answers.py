@@ -118,6 +118,50 @@ async def test_a_page_counts_as_deleted_only_where_it_says_so(wire_of: Wire) -> 
     assert await records(wire.notion, "check_ins", since="2026-01-05T10:00:00Z") == []
 
 
+def part(text: str, *left: str) -> Record:
+    return {"object": "page_markdown", "markdown": text, "truncated": bool(left), "unknown_block_ids": list(left)}
+
+
+def page(key: str, **properties: Any) -> Record:
+    """A page as a query lists it."""
+    times = dict.fromkeys(("created_time", "last_edited_time"), "2025-06-01T10:00:00.000Z")
+    return {"object": "page", "id": key, "in_trash": False, "properties": properties, **times}
+
+
+CUT = {"id": "cut", "type": "relation", "relation": [{"id": "p"}] * 25, "has_more": True}
+
+
+@pytest.mark.parametrize("fields", [("title", "markdown"), ("title", "Tasks")], ids=["content", "property"])
+@pytest.mark.parametrize("left", [{}, {"/v1/pages/p2": page("p2") | {"in_trash": True}}], ids=["gone", "in the trash"])
+async def test_a_page_that_goes_while_it_is_read_is_left_out_and_noted(
+    left: Record, fields: tuple[str, ...], wire_of: Wire
+) -> None:
+    answers = {
+        f"/v1/data_sources/{KEY}": source("Wiki"),
+        f"/v1/data_sources/{KEY}/query": listed([page("p1"), page("p2", Tasks=CUT), page("p3")]),
+        "/v1/pages/p1/markdown": part("One"),
+        "/v1/pages/p3/markdown": part("Three"),
+    }
+    wire = await wire_of(answers | left, knowledge=KEY)
+    (batch,) = [batch async for batch in wire.notion.read("knowledge", None, fields)]
+    assert [record["id"] for record in batch.records] == ["p1", "p3"]
+    assert batch.notes == ("1 left out that went while being read: p2",)
+
+
+@pytest.mark.parametrize("status", [404, 403])
+async def test_content_that_is_refused_of_a_page_that_is_there_is_an_error(status: int, wire_of: Wire) -> None:
+    refusal = {"object": "error", "status": status, "code": "object_not_found", "message": "Could not find it."}
+    answers = {
+        f"/v1/data_sources/{KEY}": source("Wiki"),
+        f"/v1/data_sources/{KEY}/query": listed([page("p1")]),
+        "/v1/pages/p1": page("p1"),
+        "/v1/pages/p1/markdown": Reply(status, body=refusal),
+    }
+    wire = await wire_of(answers, knowledge=KEY)
+    with pytest.raises((RequestRejected, AuthFailed), match=f"{status} object_not_found"):
+        await records(wire.notion, "knowledge", "markdown")
+
+
 # Which data source
 
 
@@ -171,10 +215,6 @@ async def test_a_block_that_holds_itself_is_refused(wire_of: Wire) -> None:
     wire = await wire_of({"/v1/blocks/b0/children": listed([itself])})
     with pytest.raises(MalformedAnswer, match="holds itself"):
         await wire.notion.blocks("b0")
-
-
-def part(text: str, *left: str) -> Record:
-    return {"object": "page_markdown", "markdown": text, "truncated": bool(left), "unknown_block_ids": list(left)}
 
 
 async def test_what_is_left_out_of_a_long_page_is_read_by_itself(wire_of: Wire) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from tests.connectors.vendors import Gateway
 from tests.ingest.conftest import Workplace
+from tests.wire import Reply, WireServer
 
 from sophia_kit.core.settings import CompanySettings, load_settings
-from sophia_kit.ingest import IngestReport
+from sophia_kit.ingest import IngestReport, ingest
 from sophia_kit.sandbox import Company, SandboxServer, connected
 from sophia_kit.sandbox.days import number
 from sophia_kit.sandbox.notion_workspace import notion_id
+from sophia_kit.state import State
+from sophia_kit.warehouse import SnapshotStore
 
 VIEWS = {
     "objectives": ("title", "owner", "starts_day", "ends_day"),
@@ -134,3 +139,22 @@ def test_who_left_is_marked_and_mail_addresses_are_stored_hashed(history: Histor
     emails = [row[0] for row in history.work.rows("SELECT email FROM raw.notion_users WHERE user_type = 'person'")]
     assert len(emails) > 50
     assert not [email for email in emails if email is None or "@" in email]
+
+
+async def test_a_page_that_goes_while_it_is_read_is_left_out_and_the_load_says_so(
+    company: Company, tmp_path: Path
+) -> None:
+    gone = notion_id(company.profile.seed, "page", "page_how_01")
+    refusal = {"object": "error", "status": 404, "code": "object_not_found", "message": "Could not find it."}
+    with SandboxServer(company) as server:
+        gateway = Gateway(server.base_url)
+        async with WireServer(gateway) as wire:
+            gateway.url = wire.url
+            gateway.before = lambda request: Reply(404, body=refusal) if f"/pages/{gone}" in request.path else None
+            settings = connected(load_settings(tmp_path, workspace="demo", frozen_at=company.now), wire.url)
+            with State.open(settings.state_location) as state:
+                store = SnapshotStore(settings.snapshots_dir)
+                report = await ingest(settings, state, store, settings.clock(), only=["notion"])
+    (table,) = [table for table in report.tables if table.table == "notion_knowledge_pages"]
+    assert (table.status, table.note) == ("complete", f"1 left out that went while being read: {gone}")
+    assert table.rows_read == len(company.table("knowledge_pages")) - 1

@@ -58,6 +58,7 @@ class Batch:
             field is at or after this moment, so what it lacks was deleted. None when nothing can be concluded.
         image_of: where records are found by others (`Resource.found_by`): those that were asked for although they are
             older than `image_since`. Of what is found by an older one that wasn't, nothing can be concluded.
+        notes: what people should know of the reading up to here, each a few words for the load audit.
     """
 
     resource: str
@@ -67,6 +68,7 @@ class Batch:
     absent_fields: tuple[str, ...] = ()
     image_since: datetime | None = None
     image_of: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sophia_kit.connectors.api import Page, moment_text
 from sophia_kit.connectors.base import Batch, Resource
@@ -45,10 +45,12 @@ edit of the page that shows it."""
 _USER_FIELDS = ("avatar_url", "id", "modified_at", "name", "person.email", "type")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PAGE_RECORDS = 100
+_PAGES_NAMED = 5
 _ALWAYS = ("id", _STAMP, "in_trash")
 _ID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 
 Condition = Mapping[str, Any]
+_Read = TypeVar("_Read")
 
 
 class Notion(NotionReader):
@@ -92,10 +94,11 @@ class Notion(NotionReader):
         whole = until is None and (resource in _WHOLE or cursors not in (None, source.id))
         start = None if whole or reached is None else reached - self._overlap
         absent = tuple(name for name in dict.fromkeys(fields) if name not in source.fields)
-        pages = self._edited(source, {*fields, *_ALWAYS}, start, until)
+        gone: list[str] = []
+        pages = self._edited(source, {*fields, *_ALWAYS}, start, until, gone)
         async for batch in self._batches(asked, pages, absent=absent, image_since=_EPOCH if whole else None):
             high = batch.cursor_high
-            yield batch if high is None else replace(batch, cursor_high=_cursor(high, source))
+            yield replace(batch, cursor_high=None if high is None else _cursor(high, source), notes=_notes(gone))
 
     def _reached(self, since: str | None) -> tuple[datetime | None, str | None]:
         """The moment of a cursor, and the data source that was read up to it: none where it is a plain moment."""
@@ -137,8 +140,14 @@ class Notion(NotionReader):
         return f"{name} is connected; API {API_VERSION} answers.{told}"
 
     async def _edited(
-        self, source: DataSource, wanted: Collection[str], start: datetime | None, end: datetime | None
+        self,
+        source: DataSource,
+        wanted: Collection[str],
+        start: datetime | None,
+        end: datetime | None,
+        gone: list[str],
     ) -> AsyncIterator[Page]:
+        """The pages that were edited, and those in the trash. One that goes while it is read is put on `gone`."""
         conditions: list[Condition] = []
         if start is not None:
             conditions.append({"timestamp": _STAMP, _STAMP: {"on_or_after": moment_text(start)}})
@@ -150,21 +159,43 @@ class Notion(NotionReader):
             return name in wanted or name not in known
 
         async for answer, results in self._query(source, conditions):
-            records = [await self._record(page, source.relations, keeps) for page in results]
+            records = [record async for record in self._records(results, source, keeps, gone)]
             yield Page([] if "markdown" in wanted else records, answer.demo, answer.date)
             # One by one: who looks at a few doesn't wait for the content of a hundred.
             for record in records if "markdown" in wanted else ():
-                key = record.get("id")
-                content = (await self.markdown(key)).text if isinstance(key, str) else None
+                key, content = record.get("id"), None
+                if isinstance(key, str):
+                    read = await self._unless_gone(key, self.markdown(key), gone)
+                    if read is None:
+                        continue
+                    content = read.text
                 yield Page([record | {"markdown": content}], answer.demo, answer.date)
         if start is None or end is not None:
             return
         async for answer, results in self._query(source, [], in_trash=True):
             trashed = [page for page in results if page.get("in_trash") is True]
-            records = [await self._record(page, source.relations, keeps) for page in trashed]
+            records = [record async for record in self._records(trashed, source, keeps, gone)]
             yield Page(
                 [{"markdown": None} | r if "markdown" in wanted else r for r in records], answer.demo, answer.date
             )
+
+    async def _records(
+        self, pages: Sequence[Mapping[str, Any]], source: DataSource, keeps: Callable[[str], bool], gone: list[str]
+    ) -> AsyncIterator[dict[str, Any]]:
+        for page in pages:
+            record = self._record(page, source.relations, keeps)
+            if (found := await self._unless_gone(page.get("id"), record, gone)) is not None:
+                yield found
+
+    async def _unless_gone(self, page_id: object, reading: Awaitable[_Read], gone: list[str]) -> _Read | None:
+        """What is read of a page that was listed; None when the page itself isn't there any more."""
+        try:
+            return await reading
+        except RequestRejected as error:
+            if error.http_status != 404 or not isinstance(page_id, str) or await self._is_there(page_id):
+                raise
+        gone.append(page_id)
+        return None
 
     async def _query(
         self, source: DataSource, conditions: Sequence[Condition], *, in_trash: bool = False
@@ -238,6 +269,13 @@ class Notion(NotionReader):
             )
             self._sources[resource] = found
         return self._sources[resource]
+
+
+def _notes(gone: Sequence[str]) -> tuple[str, ...]:
+    if not gone:
+        return ()
+    shown = ", ".join(gone[:_PAGES_NAMED]) + (", ..." if len(gone) > _PAGES_NAMED else "")
+    return (f"{len(gone):,} left out that went while being read: {shown}",)
 
 
 def _cursor(at: str, source: DataSource) -> str:

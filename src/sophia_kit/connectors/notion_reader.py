@@ -145,6 +145,16 @@ class NotionReader(ApiConnector):
                 waiting += [(child, depth + 1) for child in reversed(inside)]
         return Blocks(page_id, tuple(found), demo)
 
+    async def _is_there(self, page_id: str) -> bool:
+        """Whether a page can be seen, and isn't in the trash."""
+        try:
+            answer: Answer = await (await self._notion()).pages.retrieve(page_id)
+        except RequestRejected as error:
+            if error.http_status != 404:
+                raise
+            return False
+        return self._object(answer).get("in_trash") is not True
+
     async def _listed(self, what: str, ask: Callable[..., Any]) -> AsyncIterator[tuple[Answer, list[dict[str, Any]]]]:
         """The answers of a list, to its end."""
         guard = self._guard(what)

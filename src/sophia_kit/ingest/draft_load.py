@@ -244,6 +244,7 @@ class DraftLoad:
         if new and contract.new_fields == "note":
             notes.append(f"new at the source and not stored: {', '.join(new)}")
             new = ()
+        notes += outcome.notes
         unhashed = [column.name for column in contract.columns if column.privacy == "hash"]
         if unhashed and self._treatment.key is None:
             notes.append(f"not stored, as SOPHIA_PRIVACY__HASH_KEY isn't set: {', '.join(unhashed)}")

@@ -86,6 +86,7 @@ class Portion:
         as_of: the moment up to which the source knew what it delivered; None for the moment of reading.
         total: rows expected of the whole table; None when the source doesn't say.
         image: which rows the whole reading shows all of, where the source says it of some only.
+        notes: see `Batch.notes`.
     """
 
     content: Sequence[object] | pl.DataFrame = field(repr=False)
@@ -95,6 +96,7 @@ class Portion:
     as_of: datetime | None = None
     total: int | None = None
     image: Image | None = None
+    notes: tuple[str, ...] = ()
 
     def convert(self, converter: Converter) -> Converted:
         """The portion, typed."""
@@ -178,7 +180,7 @@ class ConnectorSource:
             at = batch.cursor_high
             cursor = None if at is None or not scope.goes_on else VendorCursor(at, first).text()
             image = None if batch.image_since is None else self._image(contract, batch, Span(batch.image_since, until))
-            yield Portion(batch.records, batch.demo, cursor, batch.absent_fields, image=image)
+            yield Portion(batch.records, batch.demo, cursor, batch.absent_fields, image=image, notes=batch.notes)
 
     def _image(self, contract: Contract, batch: Batch, span: Span) -> Image:
         resource = self._connector.resources[contract.resource]

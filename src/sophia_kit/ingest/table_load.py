@@ -56,6 +56,7 @@ class Outcome:
         first_reason: why the first refused record was refused.
         demo: whether what was delivered is demo data; None when nothing was.
         image: which rows the reading shows all of, where the source says so.
+        notes: what the source said of the reading.
     """
 
     rows_read: int = 0
@@ -70,6 +71,7 @@ class Outcome:
     first_reason: str | None = None
     demo: bool | None = None
     image: Image | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def all_refused(self) -> bool:
@@ -169,6 +171,7 @@ class TableLoad:
         outcome.new_columns |= dict.fromkeys(converted.new_columns)
         outcome.absent = portion.absent
         outcome.image = portion.image or outcome.image
+        outcome.notes = portion.notes or outcome.notes
         self._track_keys = self._track_keys or portion.image is not None
         outcome.cursor = portion.cursor or outcome.cursor
         moment = self._now if portion.as_of is None else min(self._now, portion.as_of)
