@@ -331,6 +331,28 @@ async def test_an_error_says_salesforce_s_code_and_what_to_do(
     assert [request.path for request in org.server.requests].count(QUERY) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "requests", "hint"),
+    [
+        ("TotalRequests Limit exceeded.", 1, "24-hour window"),
+        ("ConcurrentRequests (Concurrent API Requests) Limit exceeded.", 3, "quieter hour"),
+        ("ConcurrentPerOrgLongTxn Limit exceeded", 3, "quieter hour"),
+    ],
+)
+async def test_what_runs_at_the_same_time_passes_and_the_day_s_requests_do_not(
+    said: str, requests: int, hint: str, org: Org, salesforce: Salesforce
+) -> None:
+    org.overrides[QUERY] = lambda _: Reply(403, body=[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": said}])
+    with pytest.raises(RateLimited, match=r"403 REQUEST_LIMIT_EXCEEDED") as caught:
+        await read(salesforce)
+    assert hint in (caught.value.hint or "")
+    assert [request.path for request in org.server.requests].count(QUERY) == requests
+    again = [Reply(403, body=[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": said}]), org.page(0)]
+    org.overrides[QUERY] = lambda _: again.pop(0)
+    if requests > 1:
+        assert await read(salesforce)
+
+
 @pytest.mark.parametrize(("used", "stops"), [(4000, False), (4001, True), (5000, True)])
 async def test_reading_stops_when_the_organisation_s_api_use_passes_its_share(
     used: int, stops: bool, org: Org, salesforce: Salesforce

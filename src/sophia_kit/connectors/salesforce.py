@@ -316,6 +316,11 @@ def _explain_api(status: int, body: Any) -> ProviderError | None:
     if not code or status < 400 or status in {401, 429} or status >= 500:
         return None
     message = f"Salesforce answered {status} {code}: {said}"
+    # One code for two limits: "ConcurrentRequests (...)" and "ConcurrentPerOrgLongTxn" pass within a minute, the day's
+    # "TotalRequests" doesn't (Salesforce Help 000389067, "API Request Limits and Allocations").
+    if code == "REQUEST_LIMIT_EXCEEDED" and said.startswith("Concurrent"):
+        hint = "Too many long requests of the organisation's run at the same time. Run the load at a quieter hour."
+        return RateLimited(message, provider=PROVIDER, hint=hint, http_status=status)
     if code == "REQUEST_LIMIT_EXCEEDED":
         return RateLimited(
             message,
