@@ -6,6 +6,7 @@ The answers are the sandbox's, over HTTP; the faults happen on the way.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 from collections import Counter
@@ -454,13 +455,15 @@ async def test_a_write_is_refused_before_connecting(vendor: Vendor, wire: WireSe
         (method, path) for path, rule in paths.items() if rule.method == "GET" for method in ("HEAD", "OPTIONS")
     }
     asked = [(method, path) for path in paths for method in METHODS if (method, path) not in permitted]
-    requests: list[tuple[str, str, dict[str, str]]] = [(method, path, {}) for method, path in [*asked, *vendor.writes]]
+    requests: list[tuple[str, str, dict[str, Any]]] = [(method, path, {}) for method, path in [*asked, *vendor.writes]]
     for path, rule in paths.items():
-        requests += [(rule.method, path, {name: "DELETE"}) for name in OVERRIDES]
+        for name, by in itertools.product(OVERRIDES, ("headers", "params", "form", "json")):
+            requests += [(rule.method, path, {by: {name: "DELETE"}})]
         requests += [(rule.method, f"{path}?{name}=DELETE", {}) for name in OVERRIDES]
         requests += [(rule.method, f"{path}/../x", {}), (rule.method, f"{path}%2f..%2fx", {})]
+        requests += [(rule.method, path, {"json": {"id": "x"}})] if rule.method == "GET" else []
     async with HttpClient(vendor.provider, wire.url, PATIENT) as client:
-        for method, path, headers in requests:
+        for method, path, more in requests:
             with pytest.raises(PolicyRefused):
-                await client.request(method, path, headers=headers)
+                await client.request(method, path, **more)
     assert (len(requests) > 40, wire.accepted) == (True, 0)

@@ -302,6 +302,25 @@ async def test_a_redirect_to_a_path_that_is_no_read_is_refused() -> None:
     assert [request.path for request in server.requests] == ["/items"]
 
 
+@pytest.mark.parametrize("parameter", ["_method=DELETE", "_HttpMethod=PATCH"])
+async def test_a_redirect_that_changes_the_method_is_refused(parameter: str) -> None:
+    there = Reply(302, headers={"Location": f"/items/7?{parameter}"})
+    async with WireServer(script(there)) as server, client(server) as http:
+        with pytest.raises(PolicyRefused, match="query parameter"):
+            await http.get("/items")
+    assert len(server.requests) == 1
+
+
+async def test_what_comes_with_a_redirect_is_not_read() -> None:
+    def answer(request: Request) -> Reply:
+        long = Reply(302, body=b"x" * 10_000, drip_s=0.05, headers={"Location": "/items/7", "Content-Encoding": "gzip"})
+        return long if request.path == "/items" else OK
+
+    async with WireServer(answer) as server, client(server) as http:
+        async with asyncio.timeout(5):
+            assert (await http.get("/items")).body == {"ok": True}
+
+
 async def test_redirects_in_a_circle_end() -> None:
     async with WireServer(script(Reply(302, headers={"Location": "/items"}))) as server, client(server) as http:
         with pytest.raises(RequestRejected, match="circles"):

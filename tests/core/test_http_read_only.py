@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from tests.wire import Reply, WireServer
+from tests.wire import Reply, Request, WireServer
 
 from sophia_kit.core.errors import PolicyRefused
 from sophia_kit.core.http import HttpClient
@@ -56,6 +56,12 @@ READS = {("POST", "/services/oauth2/token")} | {
         f"{DATA}/sobjects/Account/describe",
     )
 }
+
+
+async def dripping(content: bytes) -> AsyncIterator[bytes]:
+    """A body that isn't known before it is sent."""
+    for byte in content:
+        yield bytes([byte])
 
 
 @pytest.fixture
@@ -106,7 +112,23 @@ async def test_the_transport_holds_against_a_caller_that_goes_around_the_client(
                 httpx.Request("GET", f"{other.url}{DATA}/limits"),
                 httpx.Request("GET", f"{server.url}{DATA}/limits", headers={"Host": "elsewhere.example"}),
                 httpx.Request("GET", f"{server.url}{DATA}/limits?_method=DELETE"),
+                httpx.Request("POST", f"{server.url}/services/oauth2/token", data={"a": "b", "_method": "DELETE"}),
+                httpx.Request("POST", f"{server.url}/services/oauth2/token", json={"_method": "DELETE"}),
+                httpx.Request("POST", f"{server.url}/services/oauth2/token", files={"_method": b"DELETE"}),
+                httpx.Request("POST", f"{server.url}/services/oauth2/token", content=dripping(b"_method=DELETE")),
+                httpx.Request("GET", f"{server.url}{DATA}/limits", data={"_method": "DELETE"}),
             ):
                 with pytest.raises(PolicyRefused):
                     await http.send(request)
         assert (server.accepted, other.accepted) == (0, 0)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirected_post_does_what_the_list_permits_or_nothing(status: int) -> None:
+    def away(request: Request) -> Reply:
+        return Reply(status, headers={"Location": "/services/oauth2/revoke"}) if request.method == "POST" else Reply()
+
+    async with WireServer(away) as server, HttpClient("salesforce", server.url, HttpSettings()) as http:
+        with pytest.raises(PolicyRefused, match="/services/oauth2/revoke"):
+            await http.request("POST", "/services/oauth2/token", form={"token": "canary-token"})
+    assert [request.path for request in server.requests] == ["/services/oauth2/token"]

@@ -61,6 +61,9 @@ def test_a_get_that_changes_something_is_refused(target: str) -> None:
         "X_HTTP_METHOD_OVERRIDE",
         "X-HTTP-Method",
         "X-Method-Override",
+        "X-Original-Method",
+        "X-Original-URL",
+        "X-Rewrite-URL",
     ],
 )
 @pytest.mark.parametrize(("method", "target"), READING)
@@ -78,6 +81,47 @@ def test_a_query_parameter_that_changes_the_method_is_refused(method: str, targe
     glue = "&" if "?" in target else "?"
     with pytest.raises(PolicyRefused, match="query parameter"):
         RequestPolicy("salesforce").check(method, target + glue + parameter)
+
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (FORM, b"grant_type=refresh_token&_method=DELETE"),
+        (FORM, b"_METHOD"),
+        (FORM, b"a=b;%5Fmethod=PUT"),
+        (FORM, b"X-HTTP-Method-Override=PUT"),
+        (FORM, b"a=\xff"),
+        (JSON, b'{"filter": {}, "_method": "DELETE"}'),
+        (JSON, b'{"\\u005fmethod": "DELETE"}'),
+        (JSON, b'[{"_method": "DELETE"}]'),
+        (JSON, b"_method=DELETE"),
+        (JSON, b"{" * 100_000),
+        ("", b"_method=DELETE"),
+        ("text/plain", b"_method=DELETE"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="_method"\r\n\r\nPUT\r\n--x--',
+        ),
+    ],
+)
+def test_a_body_that_changes_the_method_or_can_t_be_read_is_refused(kind: str, content: bytes) -> None:
+    with pytest.raises(PolicyRefused, match="body"):
+        RequestPolicy("salesforce").check_body("POST", "/services/oauth2/token", (), kind, content)
+
+
+@pytest.mark.parametrize(("kind", "content"), [(FORM, b"grant_type=x"), (JSON, b'{"a": {"_method": 1}}'), ("", b"")])
+def test_a_body_that_only_asks_passes(kind: str, content: bytes) -> None:
+    RequestPolicy("salesforce").check_body("POST", "/services/oauth2/token", (), kind, content)
+
+
+def test_what_is_read_by_get_has_no_body() -> None:
+    for method in ("GET", "HEAD", "OPTIONS"):
+        RequestPolicy("salesforce").check_body(method, f"{DATA}/limits", (), "", b"")
+        with pytest.raises(PolicyRefused, match="it has a body"):
+            RequestPolicy("salesforce").check_body(method, f"{DATA}/limits", (), JSON, b"{}")
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ class HttpClient:
             PolicyRefused: not a request that only reads; nothing was sent.
             ProviderError: the vendor failed for good: attempts or deadline used up, or no use in trying again.
         """
-        self._policy.check(method, path, headers or ())
+        self._policy.check(method, path, headers or (), [*(form or ()), *(json or ())])
         url = self._origin.copy_with(raw_path=path.encode("ascii"))
         request = self._client.build_request(method, url, params=params, data=form, json=json, headers=headers)
         rule = self._policy.check(request.method, request.url.raw_path.decode("ascii"), request.headers.keys())

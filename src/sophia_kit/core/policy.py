@@ -6,6 +6,7 @@ The list names the GETs as well as the POSTs, because vendors serve changes by G
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -82,7 +83,11 @@ READS: tuple[Rule, ...] = (
 )
 """Every request the kit's connectors may send."""
 
-_OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override", "_method", "_httpmethod"})
+_OVERRIDES = frozenset({
+    "x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "_method", "_httpmethod",
+    "x-original-url", "x-rewrite-url",
+})  # fmt: skip
+"""What servers and frameworks take for another method, or another path, than the request's own."""
 _HINT = "The running kit only reads. Requests that it may send are listed in core/policy.py."
 
 
@@ -100,13 +105,14 @@ class RequestPolicy:
     def __repr__(self) -> str:
         return f"RequestPolicy({self.provider!r}, {len(self._rules)} rules)"
 
-    def check(self, method: str, target: str, headers: Iterable[str] = ()) -> Rule:
+    def check(self, method: str, target: str, headers: Iterable[str] = (), fields: Iterable[str] = ()) -> Rule:
         """The rule that permits a request.
 
         Args:
             method: the HTTP method.
             target: path and query as they would be sent.
             headers: the names of the headers.
+            fields: the names in the body, a form or an object.
 
         Raises:
             PolicyRefused: no rule permits it, or it tries to pass for another method. The message names the path
@@ -118,10 +124,13 @@ class RequestPolicy:
             raise self._refusal(verb, path, "it has characters that must be encoded")
         for name in headers:
             if _overrides(name):
-                raise self._refusal(verb, path, f"header {name} would change its method")
+                raise self._refusal(verb, path, f"header {name} would change what it does")
         for name, _value in parse_qsl(query.replace(";", "&"), keep_blank_values=True):
             if _overrides(name):
-                raise self._refusal(verb, path, f"query parameter {name} would change its method")
+                raise self._refusal(verb, path, f"query parameter {name} would change what it does")
+        for name in fields:
+            if _overrides(name):
+                raise self._refusal(verb, path, f"{name} in its body would change what it does")
         try:
             asked = _segments(path)
         except ValueError as error:
@@ -132,12 +141,40 @@ class RequestPolicy:
                 return rule
         raise self._refusal(verb, path, "it is not on the list of requests that only read")
 
+    def check_body(self, method: str, target: str, headers: Iterable[str], kind: str, content: bytes) -> Rule:
+        """`check` of a request as it would be sent: `content` has to be a form or JSON, and a `GET` has none.
+
+        Raises:
+            PolicyRefused: as `check` does.
+        """
+        if not content:
+            return self.check(method, target, headers)
+        path, verb = target.partition("?")[0], method.upper()
+        if verb != "POST":
+            raise self._refusal(verb, path, "it has a body")
+        fields = _fields(kind.partition(";")[0].strip().lower(), content)
+        if fields is None:
+            raise self._refusal(verb, path, "its body is neither a form nor JSON")
+        return self.check(method, target, headers, fields)
+
     def _refusal(self, method: str, path: str, reason: str) -> PolicyRefused:
         HTTP_REFUSALS.labels(self.provider).inc()
         shown = "".join(character if character.isprintable() else "?" for character in path[:200])
         return PolicyRefused(
             f"{method[:20]} {shown} to {self.provider} was not sent: {reason}.", hint=_HINT, provider=self.provider
         )
+
+
+def _fields(kind: str, content: bytes) -> Iterable[str] | None:
+    """The names in a body, those of an object in JSON at its top; None when it can't be read."""
+    try:
+        text = content.decode()
+        if kind == "application/x-www-form-urlencoded":
+            return [name for name, _ in parse_qsl(text.replace(";", "&"), keep_blank_values=True)]
+        held = json.loads(text) if kind == "application/json" else None
+    except (ValueError, RecursionError):
+        return None
+    return held.keys() if isinstance(held, dict) else None
 
 
 def _overrides(name: str) -> bool:

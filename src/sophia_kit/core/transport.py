@@ -40,8 +40,15 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
                 f"A request to {self._origin.host} was not sent: its Host header names another host.",
                 "Leave the Host header to the client.",
             )
-        self._policy.check(request.method, request.url.raw_path.decode("ascii"), request.headers.keys())
-        return await self._inner.handle_async_request(request)
+        kind = request.headers.get("content-type", "")
+        target, content = request.url.raw_path.decode("ascii"), await request.aread()
+        self._policy.check_body(request.method, target, request.headers.keys(), kind, content)
+        response = await self._inner.handle_async_request(request)
+        if response.has_redirect_location:
+            # httpx reads what comes with a redirect to its end, however long it is: nobody needs any of it.
+            await response.aclose()
+            return httpx.Response(response.status_code, headers={"location": response.headers["location"]})
+        return response
 
     async def aclose(self) -> None:
         await self._inner.aclose()
