@@ -162,6 +162,18 @@ async def test_pages_are_read_to_the_end(
     assert read_fields >= set(vendor.fields) - {name for batch in batches for name in batch.absent_fields}
 
 
+async def test_an_api_below_a_path_is_read_as_well(
+    vendor: Vendor, wire: WireServer, gateway: Gateway, tmp_path: Path, truth: Digest
+) -> None:
+    gateway.below = "/gate/api"
+    gateway.url = f"{wire.url}{gateway.below}"
+    async with connect(vendor.provider, settings_of(f"{gateway.url}/", tmp_path)) as connector:
+        batches = await read(vendor, connector)
+        assert (await connector.health()).state == "reachable"
+    found = json.loads(json.dumps(digest(vendor, batches)).replace(gateway.url, gateway.upstream))
+    assert [tuple(each) for each in found] == truth
+
+
 async def test_what_the_sandbox_serves_is_demo(vendor: Vendor, connector: Connector) -> None:
     assert {batch.demo for batch in await read(vendor, connector)} == {True}
 

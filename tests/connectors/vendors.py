@@ -271,22 +271,27 @@ class Gateway:
         url: its own, put in the place of the sandbox's wherever an answer names it, in a header or its body.
         before: given a request, the answer in the sandbox's place, or None.
         after: given a request and the sandbox's answer, the answer to give.
+        below: the path that it stands below; nothing is found elsewhere. `url` names it too.
     """
 
     upstream: str
     url: str = ""
     before: Callable[[Request], Reply | None] = field(default=lambda _request: None)
     after: Callable[[Request, Reply], Reply] = field(default=lambda _request, reply: reply)
+    below: str = ""
 
     def __call__(self, request: Request) -> Reply:
         return self.before(request) or self.after(request, self._forwarded(request))
 
     def _forwarded(self, request: Request) -> Reply:
+        if not request.target.startswith(f"{self.below}/"):
+            return Reply(404)
         where = urlsplit(self.upstream)
         connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=10)
         try:
             headers = {name: value for name, value in request.headers.items() if name not in {"host", "connection"}}
-            connection.request(request.method, request.target, body=request.body, headers=headers)
+            target = request.target.removeprefix(self.below)
+            connection.request(request.method, target, body=request.body, headers=headers)
             answer = connection.getresponse()
             body = answer.read().replace(self.upstream.encode(), self.url.encode())
             kept = {

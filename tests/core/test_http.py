@@ -335,14 +335,20 @@ async def test_redirects_in_a_circle_end() -> None:
         "https://",
         "example.com",
         "https://user:hush@example.com",
-        "https://example.com/path",
         "https://example.com?x=1",
+        "https://example.com/path?x=1",
+        "https://example.com//path",
+        "https://example.com/a//b",
+        "https://example.com/a;b",
+        "https://example.com/%2e%2e/a",
+        "https://example.com/a%2Fb",
+        "https://example.com/a%252Fb",
         "http://127.0.0.1.example.com",
         "http://[bad",
         "",
     ],
 )
-def test_an_address_that_is_no_encrypted_origin_is_refused(base: str) -> None:
+def test_an_address_that_is_not_encrypted_or_not_plain_is_refused(base: str) -> None:
     with pytest.raises(ConfigError) as caught:
         HttpClient("vendor", base, QUICK, policy=POLICY)
     assert caught.value.hint
@@ -350,10 +356,46 @@ def test_an_address_that_is_no_encrypted_origin_is_refused(base: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "base", ["https://example.com", "https://example.com/", "http://localhost:1", "http://[::1]:1"]
+    "base",
+    [
+        "https://example.com",
+        "https://example.com/",
+        "https://example.com/api/v3",
+        "https://example.com/api/v3/",
+        "http://localhost:1",
+        "http://[::1]:1",
+    ],
 )
 def test_https_or_loopback_is_accepted(base: str) -> None:
     assert "vendor" in repr(HttpClient("vendor", base, QUICK, policy=POLICY))
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+async def test_an_api_below_a_path_is_asked_there_and_nowhere_else(end: str) -> None:
+    places = {"/there": "/base/items/7", "/outside": "/items/7", "/beside": "/based/items/7", "/up": "/base/../items/7"}
+
+    def answer(request: Request) -> Reply:
+        place = places.get(request.path.removeprefix("/base/items"))
+        return OK if place is None else Reply(302, headers={"Location": place})
+
+    async with (
+        WireServer(answer) as server,
+        HttpClient("vendor", f"{server.url}/base{end}", QUICK, policy=POLICY) as http,
+    ):
+        assert (await http.get("/items", {"q": "a b"})).body == {"ok": True}
+        assert (await http.get("/items/there")).body == {"ok": True}
+        for path in ("/base/items", "/../base/items", "/secret"):
+            with pytest.raises(PolicyRefused):
+                await http.get(path)
+        for path in ("/items/outside", "/items/beside", "/items/up"):
+            with pytest.raises(PolicyRefused, match="isn't below /base"):
+                await http.get(path)
+        assert http.path_of(f"{server.url}/base/items?page=2") == "/items?page=2"
+        elsewhere = (f"{server.url}/items", f"{server.url}/based/items", "https://other.example/base/items", "http://[")
+        assert [http.path_of(link) for link in elsewhere] == [None] * 4
+    asked = ["/base/items?q=a+b", "/base/items/there", "/base/items/7"]
+    asked += ["/base/items/outside", "/base/items/beside", "/base/items/up"]
+    assert [request.target.replace("%20", "+") for request in server.requests] == asked
 
 
 async def test_the_proxy_of_the_environment_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from sophia_kit.connectors.api import ApiConnector, Page, Token, moment_of
 from sophia_kit.connectors.base import Batch, Resource
@@ -271,14 +270,11 @@ class GitHub(ApiConnector):
             if link is None:
                 return
             guard.step(link)
-            answer = await self._get(self._path(link))
-
-    def _path(self, link: str) -> str:
-        """Where the next page is, at the configured host alone."""
-        ours, theirs = urlsplit(self._settings.github.base_url.strip()), urlsplit(link)
-        if (theirs.scheme, theirs.netloc.lower()) != (ours.scheme, ours.netloc.lower()):
-            raise self._malformed("its next page is at another host")
-        return f"{theirs.path}?{theirs.query}"
+            # At the configured address alone.
+            path = (await self._connected()).path_of(link)
+            if path is None:
+                raise self._malformed("its next page is elsewhere")
+            answer = await self._get(path)
 
     async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         try:

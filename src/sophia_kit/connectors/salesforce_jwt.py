@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pydantic import SecretStr
 
 from sophia_kit.connectors.claims import ClaimSigner
-from sophia_kit.core.transport import origin_url
+from sophia_kit.core.transport import address_url
 
 __all__ = ["GRANT_TYPE", "Assertion", "audience"]
 
@@ -48,7 +48,7 @@ def audience(base_url: str) -> str:
 
     An organisation's own domain logs in through one of the two; a scratch organisation counts as a sandbox.
     """
-    url = origin_url(base_url, "salesforce")
+    url = address_url(base_url, "salesforce")
     host = url.host.lower()
     if host == "login.salesforce.com":
         return _PRODUCTION

@@ -13,7 +13,7 @@ from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import AuthFailed, ConfigError, MalformedAnswer, ProviderError
 from sophia_kit.core.http import Answer, HttpClient
 from sophia_kit.core.settings import HttpSettings, SalesforceSettings
-from sophia_kit.core.transport import origin_url
+from sophia_kit.core.transport import address_url
 
 __all__ = ["Session", "lacking", "malformed"]
 
@@ -94,7 +94,7 @@ class Session:
         if not (isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token) and isinstance(instance, str)):
             raise malformed("its login holds no usable access_token and instance_url")
         try:
-            origin_url(instance, PROVIDER)
+            address_url(instance, PROVIDER)
         except ConfigError as error:
             raise AuthFailed(
                 f"Salesforce's login names an instance_url that can't be trusted: {error.message}",

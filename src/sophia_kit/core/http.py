@@ -33,7 +33,7 @@ from sophia_kit.core.failures import error_of_exception, error_of_status, http_d
 from sophia_kit.core.policy import RequestPolicy, Rule
 from sophia_kit.core.settings import HttpSettings
 from sophia_kit.core.telemetry import HTTP_REQUESTS, HTTP_RETRIES, HTTP_SECONDS, status_class, tracer
-from sophia_kit.core.transport import ReadOnlyTransport, origin_url
+from sophia_kit.core.transport import ReadOnlyTransport, address_url, below
 
 __all__ = ["Answer", "Credentials", "HttpClient"]
 
@@ -98,11 +98,11 @@ class _Call:
 
 
 class HttpClient:
-    """Calls one vendor at one origin. An async context manager; bound to the event loop of its first call.
+    """Calls one vendor at one address. An async context manager; bound to the event loop of its first call.
 
     Args:
         provider: the vendor's name; picks the read-only rules, labels metrics and errors.
-        base_url: scheme, host and port.
+        base_url: the vendor's address: scheme, host and port, and the path that its API lies below, if there is one.
         settings: timeouts, attempts, back-off, total deadline and size limit; the same for every vendor.
         requests_per_second: the rate kept; None for no limit.
         rates: a rate of its own for some paths, by the path of their rule.
@@ -114,7 +114,7 @@ class HttpClient:
         tracer_: default: the process's OpenTelemetry tracer.
 
     Raises:
-        ConfigError: `base_url` is not an https (or loopback) origin.
+        ConfigError: `base_url` is not an https (or loopback) address.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class HttpClient:
         tracer_: Tracer | None = None,
     ) -> None:
         self.provider = provider
-        self._origin = origin_url(base_url, provider)
+        self._address = address_url(base_url, provider)
         self._settings = settings
         self._policy = policy or RequestPolicy(provider)
         self._rate = requests_per_second
@@ -148,8 +148,8 @@ class HttpClient:
         self._skew = timedelta()
         self._tracer = tracer_ or tracer()
         self._client = httpx.AsyncClient(
-            transport=ReadOnlyTransport(self._policy, self._origin),
-            base_url=self._origin,
+            transport=ReadOnlyTransport(self._policy, self._address),
+            base_url=self._address,
             timeout=httpx.Timeout(
                 settings.read_timeout_s, connect=settings.connect_timeout_s, pool=settings.deadline_s
             ),
@@ -160,11 +160,20 @@ class HttpClient:
         )
 
     def __repr__(self) -> str:
-        return f"HttpClient({self.provider!r}, {str(self._origin)!r})"
+        return f"HttpClient({self.provider!r}, {str(self._address)!r})"
 
     @property
     def host(self) -> str:
-        return self._origin.host
+        return self._address.host
+
+    def path_of(self, url: str) -> str | None:
+        """Path and query of one of this vendor's URLs, as `get` takes them; None when it is elsewhere."""
+        try:
+            found = httpx.URL(url)
+        except httpx.InvalidURL:
+            return None
+        same = (found.scheme, found.netloc) == (self._address.scheme, self._address.netloc)
+        return below(self._address, found) if same else None
 
     @property
     def skew(self) -> timedelta:
@@ -202,7 +211,7 @@ class HttpClient:
         """Send a request that only reads, again where that may help, and decode its JSON answer.
 
         Args:
-            path: path below the origin, with its query if `params` is None.
+            path: path below the address, with its query if `params` is None.
             form: sent as `application/x-www-form-urlencoded`.
             json: sent as `application/json`.
 
@@ -211,9 +220,10 @@ class HttpClient:
             ProviderError: the vendor failed for good: attempts or deadline used up, or no use in trying again.
         """
         self._policy.check(method, path, headers or (), [*(form or ()), *(json or ())])
-        url = self._origin.copy_with(raw_path=path.encode("ascii"))
+        url = self._address.copy_with(raw_path=self._address.raw_path.rstrip(b"/") + path.encode("ascii"))
         request = self._client.build_request(method, url, params=params, data=form, json=json, headers=headers)
-        rule = self._policy.check(request.method, request.url.raw_path.decode("ascii"), request.headers.keys())
+        target = below(self._address, request.url) or ""
+        rule = self._policy.check(request.method, target, request.headers.keys())
         call = _Call(rule, ends=time.monotonic() + self._settings.deadline_s)
         with self._tracer.start_as_current_span(
             f"{rule.method} {rule.path}",

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from sophia_kit.core.errors import PolicyRefused
 from sophia_kit.core.telemetry import HTTP_REFUSALS
 
-__all__ = ["READS", "RequestPolicy", "Rule"]
+__all__ = ["READS", "RequestPolicy", "Rule", "segments"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class RequestPolicy:
 
     def __init__(self, provider: str, rules: Iterable[Rule] = READS) -> None:
         self.provider = provider
-        self._rules = tuple((rule, _segments(rule.path)) for rule in rules if rule.provider == provider)
+        self._rules = tuple((rule, segments(rule.path)) for rule in rules if rule.provider == provider)
 
     def __repr__(self) -> str:
         return f"RequestPolicy({self.provider!r}, {len(self._rules)} rules)"
@@ -110,7 +110,7 @@ class RequestPolicy:
 
         Args:
             method: the HTTP method.
-            target: path and query as they would be sent.
+            target: path and query as they would be sent, below the vendor's address.
             headers: the names of the headers.
             fields: the names in the body, a form or an object.
 
@@ -132,7 +132,7 @@ class RequestPolicy:
             if _overrides(name):
                 raise self._refusal(verb, path, f"{name} in its body would change what it does")
         try:
-            asked = _segments(path)
+            asked = segments(path)
         except ValueError as error:
             raise self._refusal(verb, path, str(error)) from None
         wanted = "GET" if verb in {"HEAD", "OPTIONS"} else verb
@@ -185,7 +185,12 @@ def _overrides(name: str) -> bool:
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
-def _segments(path: str) -> tuple[str, ...]:
+def segments(path: str) -> tuple[str, ...]:
+    """The segments of a path that all servers read alike.
+
+    Raises:
+        ValueError: they may not; says why.
+    """
     if not path.startswith("/"):
         raise ValueError("its path does not begin with /")
     found = []

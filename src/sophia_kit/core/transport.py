@@ -1,4 +1,4 @@
-"""The only way out to a vendor: one origin, and the read-only policy, checked before anything is opened."""
+"""The only way out to a vendor: one address, and the read-only policy, checked before anything is opened."""
 
 from __future__ import annotations
 
@@ -10,38 +10,44 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from sophia_kit.core.errors import ConfigError, PolicyRefused
-from sophia_kit.core.policy import RequestPolicy
+from sophia_kit.core.policy import RequestPolicy, segments
 from sophia_kit.core.telemetry import HTTP_REFUSALS
 
-__all__ = ["ReadOnlyTransport", "is_loopback", "origin_url", "proxy_for"]
+__all__ = ["ReadOnlyTransport", "address_url", "below", "is_loopback", "proxy_for"]
 
 
 class ReadOnlyTransport(httpx.AsyncBaseTransport):
-    """Passes on what `policy` permits to `origin` and refuses the rest, redirects included.
+    """Passes on what `policy` permits below `address` and refuses the rest, redirects included.
 
     Raises:
-        PolicyRefused: another origin, a request that isn't on the list, or a `Host` header that names another host.
-            No connection was opened for it.
+        PolicyRefused: another origin, a path that isn't below the address, a request that isn't on the list, or a
+            `Host` header that names another host. No connection was opened for it.
     """
 
-    def __init__(self, policy: RequestPolicy, origin: httpx.URL) -> None:
+    def __init__(self, policy: RequestPolicy, address: httpx.URL) -> None:
         self._policy = policy
-        self._origin = origin
-        self._inner = httpx.AsyncHTTPTransport(verify=_certificates(), proxy=proxy_for(origin.scheme, origin.host))
+        self._address = address
+        self._inner = httpx.AsyncHTTPTransport(verify=_certificates(), proxy=proxy_for(address.scheme, address.host))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if _origin_of(request.url) != _origin_of(self._origin):
+        if _origin_of(request.url) != _origin_of(self._address):
             raise self._refusal(
-                f"A request to {request.url.host} was not sent: this client talks to {self._origin.host} alone.",
+                f"A request to {request.url.host} was not sent: this client talks to {self._address.host} alone.",
                 "The vendor redirected to another host. Check the configured base URL.",
             )
         if request.headers.get("host", "") != request.url.netloc.decode("ascii"):
             raise self._refusal(
-                f"A request to {self._origin.host} was not sent: its Host header names another host.",
+                f"A request to {self._address.host} was not sent: its Host header names another host.",
                 "Leave the Host header to the client.",
             )
+        target = below(self._address, request.url)
+        if target is None:
+            raise self._refusal(
+                f"A request to {self._address.host} was not sent: its path isn't below {self._address.path}.",
+                "The vendor redirected elsewhere. Check the configured base URL.",
+            )
         kind = request.headers.get("content-type", "")
-        target, content = request.url.raw_path.decode("ascii"), await request.aread()
+        content = await request.aread()
         self._policy.check_body(request.method, target, request.headers.keys(), kind, content)
         response = await self._inner.handle_async_request(request)
         if response.has_redirect_location:
@@ -58,22 +64,24 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
         return PolicyRefused(message, hint=hint, provider=self._policy.provider)
 
 
-def origin_url(text: str, provider: str) -> httpx.URL:
-    """`text` as the URL of a vendor's host: scheme, host and port alone, https or on loopback.
+def address_url(text: str, provider: str) -> httpx.URL:
+    """`text` as the address of a vendor's API: a host, https or on loopback, and a path where the API lies below one.
 
     Raises:
         ConfigError: it is none.
     """
-    hint = f"Give {provider}'s address as https://host, without a path."
+    hint = f"Give {provider}'s address as https://host, with the path that its API lies below, if there is one."
     try:
         url = httpx.URL(text.strip())
     except httpx.InvalidURL:
         raise ConfigError(f"The address of {provider} is not a URL.", hint=hint, provider=provider) from None
     if url.scheme not in {"http", "https"} or not url.host:
         raise ConfigError(f"The address of {provider} is not an http(s) URL.", hint=hint, provider=provider)
-    if url.userinfo or url.query or url.fragment or url.path not in {"", "/"}:
+    if url.userinfo or url.query or url.fragment or not _is_plain(url):
         raise ConfigError(
-            f"The address of {provider} at {url.host} has more than a host and a port.", hint=hint, provider=provider
+            f"The address of {provider} at {url.host} has more than a host, a port and a plain path.",
+            hint=hint,
+            provider=provider,
         )
     if url.scheme == "http" and not is_loopback(url.host):
         raise ConfigError(
@@ -82,6 +90,12 @@ def origin_url(text: str, provider: str) -> httpx.URL:
             provider=provider,
         )
     return url
+
+
+def below(address: httpx.URL, url: httpx.URL) -> str | None:
+    """Path and query of a URL from the address's path on; None when it doesn't lie below it."""
+    target, base = url.raw_path.decode("ascii"), _base_of(address)
+    return target.removeprefix(base) if target.startswith(f"{base}/") else None
 
 
 def is_loopback(host: str) -> bool:
@@ -98,6 +112,18 @@ def is_loopback(host: str) -> bool:
 def _certificates() -> ssl.SSLContext:
     # Loading the bundle takes 30 ms: once a process, not once a client.
     return httpx.create_ssl_context()
+
+
+def _base_of(address: httpx.URL) -> str:
+    return address.raw_path.decode("ascii").rstrip("/")
+
+
+def _is_plain(url: httpx.URL) -> bool:
+    base = _base_of(url)
+    try:
+        return not base or bool(segments(base))
+    except ValueError:
+        return False
 
 
 def _origin_of(url: httpx.URL) -> tuple[str, str, int]:
