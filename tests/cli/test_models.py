@@ -110,10 +110,41 @@ def test_spend_shows_budgets_of_the_day(project: Path) -> None:
     assert "everybody" in said("spend", "--day", "2020-01-01")
 
 
-@pytest.mark.parametrize("command", [("list",), ("show", "x"), ("explain",)])
-def test_nothing_deployed_is_said_with_what_to_do(project: Path, command: tuple[str, ...]) -> None:
+def test_with_nothing_deployed_all_that_is_known_is_listed_and_how_to_configure_one(project: Path) -> None:
     (project / "sophia.toml").write_text("", encoding="utf-8")
-    assert "docs/gateway.md" in (refused(Unconfigured, *command).hint or "")
+    table = said("list")
+    for part in (
+        "not configured",
+        "genai-prices 0.2.3: of 2026-11-10, ",
+        "[llm.deployments.openai]",
+        "docs/gateway.md",
+    ):
+        assert part in table
+    listed = {one["name"]: one for one in records("list")}
+    assert len(listed) > 200
+    known = listed["gpt-5-mini"]
+    assert (known["deployment"], known["provider"], known["input_usd"]) == (None, "openai", "0.25")
+    assert (listed["claude-haiku-4-5"]["provider"], listed["claude-haiku-4-5"]["output_usd"]) == ("anthropic", "5")
+    assert (listed["all-MiniLM-L6-v2"]["provider"], listed["all-MiniLM-L6-v2"]["input_usd"]) == ("local", "0")
+    rated = [one["quality"] for one in listed.values() if one["kind"] == "chat" and one["quality"] is not None]
+    assert rated == sorted(rated, reverse=True)
+
+
+def test_what_is_known_and_not_deployed_is_shown_as_such(project: Path) -> None:
+    shown = said("show", "claude-haiku-4-5")
+    for part in ("not configured: claude-haiku-4-5 at anthropic", "$1 in, $5 out", "[llm.deployments.openai]"):
+        assert part in shown
+    assert "[llm.deployments.openai]" not in said("list")
+    assert "[llm.deployments.openai]" not in said("show", "gpt-5-mini")
+    names = [one["name"] for one in records("list", "--known")]
+    assert names[:3] == ["gpt-5-mini", "our-own", "priced"]
+    assert names.count("gpt-5-mini") == 1
+    assert len(names) > 200
+
+
+def test_nobody_is_ranked_where_nothing_is_deployed(project: Path) -> None:
+    (project / "sophia.toml").write_text("", encoding="utf-8")
+    assert "docs/gateway.md" in (refused(Unconfigured, "explain").hint or "")
 
 
 def test_wrong_input_is_one_clear_error(project: Path) -> None:

@@ -16,18 +16,34 @@ if TYPE_CHECKING:
 
     from sophia_kit.core.clock import Clock
     from sophia_kit.core.llm_settings import LlmSettings
+    from sophia_kit.llm.catalogue import Model
     from sophia_kit.llm.policy import Part, Ranked, Ranking, Refusal
     from sophia_kit.llm.prices import Price
 
-__all__ = ["ModelEntry", "RankEntry", "age", "list_table", "model_entries", "model_table", "rank_entry", "rank_table"]
+__all__ = [
+    "ModelEntry",
+    "RankEntry",
+    "age",
+    "known_entries",
+    "list_table",
+    "model_entries",
+    "model_table",
+    "rank_entry",
+    "rank_table",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A deployed model, as it is listed. Prices in US dollars per million tokens; what is None is unknown."""
+    """A model, as it is listed. Prices in US dollars per million tokens; what is None is unknown.
+
+    Attributes:
+        deployment: None when it isn't configured; then the provider is its vendor.
+        data_policy: of the deployment.
+    """
 
     name: str
-    deployment: str
+    deployment: str | None
     provider: str
     model: str
     kind: str
@@ -50,7 +66,7 @@ class ModelEntry:
     quality: float | None
     quality_source: str | None
     quality_as_of: date | None
-    data_policy: str
+    data_policy: str | None
     allowed: bool
 
 
@@ -70,57 +86,60 @@ class RankEntry:
 
 
 def model_entries(settings: LlmSettings, clock: Clock) -> list[ModelEntry]:
-    """What is deployed, priced as of now.
-
-    Raises:
-        Unconfigured: nothing is.
-    """
-    from sophia_kit.core.errors import Unconfigured
+    """What is deployed, priced as of now."""
     from sophia_kit.llm.catalogue import Catalogue
 
-    if not settings.deployments:
-        raise Unconfigured(
-            "No language model is deployed.",
-            missing=["llm.deployments"],
-            hint="Configure one in sophia.toml; docs/gateway.md shows how.",
-        )
     catalogue, now = Catalogue(settings), clock.now()
-    found = []
-    for deployment, one in settings.deployments.items():
-        model = catalogue.model(one, now)
-        price: Price | None = model.price
-        as_of = None if price is None else price.as_of
-        found.append(
-            ModelEntry(
-                name=one.name,
-                deployment=deployment,
-                provider=one.provider,
-                model=one.model,
-                kind=one.kind,
-                input_usd=None if price is None else price.rates.input_usd,
-                output_usd=None if price is None or one.kind == "embedding" else price.rates.output_usd,
-                cached_input_usd=None if price is None or one.kind == "embedding" else price.rates.cached_input_usd,
-                dearer_above_tokens=None if price is None or not price.tiers else price.tiers[0].above_input_tokens,
-                price_source=None if price is None else price.source,
-                price_listed_as=None if price is None else price.listed_as or None,
-                price_as_of=as_of,
-                price_age_days=None if as_of is None else (now.date() - as_of).days,
-                context_window=model.context_window,
-                max_input_tokens=model.max_input_tokens,
-                max_output_tokens=model.max_output_tokens,
-                images=None if not model.modalities else "image" in model.modalities,
-                tools=model.tools,
-                structured_output=model.structured_output,
-                facts_source=model.facts_source,
-                facts_as_of=model.facts_as_of,
-                quality=None if model.quality is None else model.quality.value,
-                quality_source=None if model.quality is None else model.quality.source,
-                quality_as_of=None if model.quality is None else model.quality.as_of,
-                data_policy=one.data_policy,
-                allowed=not settings.allow or one.name in settings.allow,
-            )
-        )
-    return found
+    return [
+        _entry(catalogue.model(one, now), settings, now.date(), one.name, deployment, one.data_policy)
+        for deployment, one in settings.deployments.items()
+    ]
+
+
+def known_entries(settings: LlmSettings, clock: Clock) -> list[ModelEntry]:
+    """What isn't deployed though the kit knows it, at its vendor's prices as of now."""
+    from sophia_kit.llm.catalogue import Catalogue
+
+    now = clock.now()
+    deployed = {one.model for one in settings.deployments.values()}
+    known = Catalogue(settings).known(now)
+    return [_entry(one, settings, now.date(), one.name, None, None) for one in known if one.name not in deployed]
+
+
+def _entry(
+    model: Model, settings: LlmSettings, today: date, name: str, deployment: str | None, data_policy: str | None
+) -> ModelEntry:
+    price: Price | None = model.price
+    as_of = None if price is None else price.as_of
+    embeds = model.kind == "embedding"
+    return ModelEntry(
+        name=name,
+        deployment=deployment,
+        provider=model.provider,
+        model=model.name,
+        kind=model.kind,
+        input_usd=None if price is None else price.rates.input_usd,
+        output_usd=None if price is None or embeds else price.rates.output_usd,
+        cached_input_usd=None if price is None or embeds else price.rates.cached_input_usd,
+        dearer_above_tokens=None if price is None or not price.tiers else price.tiers[0].above_input_tokens,
+        price_source=None if price is None else price.source,
+        price_listed_as=None if price is None else price.listed_as or None,
+        price_as_of=as_of,
+        price_age_days=None if as_of is None else (today - as_of).days,
+        context_window=model.context_window,
+        max_input_tokens=model.max_input_tokens,
+        max_output_tokens=model.max_output_tokens,
+        images=None if not model.modalities else "image" in model.modalities,
+        tools=model.tools,
+        structured_output=model.structured_output,
+        facts_source=model.facts_source,
+        facts_as_of=model.facts_as_of,
+        quality=None if model.quality is None else model.quality.value,
+        quality_source=None if model.quality is None else model.quality.source,
+        quality_as_of=None if model.quality is None else model.quality.as_of,
+        data_policy=data_policy,
+        allowed=not settings.allow or name in settings.allow,
+    )
 
 
 def rank_entry(place: int, row: Ranked) -> RankEntry:
@@ -178,11 +197,11 @@ def model_table(one: ModelEntry) -> Table:
         price = f"${_usd(one.input_usd)} a million tokens"
     table = plain_table("Known of", one.name)
     rows = {
-        "Deployment": f"{one.deployment}: {one.model} at {one.provider}",
-        "Prompts there": one.data_policy,
+        "Deployment": f"{one.deployment or 'not configured'}: {one.model} at {one.provider}",
+        "Prompts there": one.data_policy or "",
         "Price": "unknown; refused where a budget holds" if one.input_usd is None else price,
         "Dearer": "" if one.dearer_above_tokens is None else f"above {one.dearer_above_tokens:,} tokens of prompt",
-        "Priced by": "" if one.input_usd is None else age(one.price_source, one.price_as_of, one.price_age_days),
+        "Priced by": "" if one.input_usd is None else age(one),
         "Listed as": one.price_listed_as or "",
         "Context window": _count(one.context_window),
         "Most of a prompt": _count(one.max_input_tokens),
@@ -201,13 +220,15 @@ def model_table(one: ModelEntry) -> Table:
     return table
 
 
-def age(source: str | None, as_of: date | None, days: int | None) -> str:
-    """Whose a price is, and how old."""
-    if source is None:
+def age(one: ModelEntry) -> str:
+    """Whose the price is, and how old."""
+    if one.price_source is None:
         return "Without a price: refused where a budget holds; give it in llm.models."
-    if as_of is None:
-        return f"{source}: of an unknown day"
-    return f"{source}: of {as_of}, {days} days ago"
+    if one.provider == "local":
+        return f"Local: {one.price_source}, at no price."
+    if one.price_as_of is None:
+        return f"{one.price_source}: of an unknown day"
+    return f"{one.price_source}: of {one.price_as_of}, {one.price_age_days} days ago"
 
 
 def _cost(usd: Decimal) -> str:
@@ -235,14 +256,14 @@ def _abilities(one: ModelEntry) -> str:
 
 
 def list_table(entries: list[ModelEntry]) -> Table:
-    """What is deployed, a line each."""
+    """Models, a line each."""
     table = plain_table("Model", "Deployment", "Provider", "Input", "Output", "Cached", "Context", "Can", "Quality")
     for column in (3, 4, 5, 6):
         table.columns[column].justify = "right"
     for one in entries:
         table.add_row(
             one.name if one.allowed else f"[dim]{one.name} (not allowed)[/]",
-            one.deployment,
+            one.deployment or "[dim]not configured[/]",
             one.provider,
             _usd(one.input_usd),
             *("" if one.kind == "embedding" else _usd(rate) for rate in (one.output_usd, one.cached_input_usd)),

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sophia_kit.cli.context import console, open_settings
-from sophia_kit.cli.model_views import age, list_table, model_entries, model_table, rank_entry, rank_table
+from sophia_kit.cli.model_views import (
+    age,
+    known_entries,
+    list_table,
+    model_entries,
+    model_table,
+    rank_entry,
+    rank_table,
+)
 from sophia_kit.cli.output import Format, FormatOption, plain_table, print_json, print_table
 
 if TYPE_CHECKING:
@@ -24,21 +32,38 @@ app = typer.Typer(
 
 Preset = Literal["economy", "balanced", "quality", "fast"]
 DataPolicy = Literal["any", "no-training", "local"]
+_HOW = """\
+To configure a model, name it in sophia.toml and its key in the environment; docs/gateway.md has the other providers:
+
+  [llm.deployments.openai]
+  provider = "openai"
+  model = "gpt-5-mini"
+
+  export SOPHIA_LLM__KEYS__OPENAI=..."""
 _STATUS = {"ok": "green", "warning": "yellow", "stop": "red", "no limit": "dim"}
 
 
 @app.command("list")
-def list_command(format: FormatOption = Format.table) -> None:  # noqa: A002  # the option's name
-    """List the models that are deployed, with their prices and how old those are."""
+def list_command(
+    known: Annotated[bool, typer.Option("--known", help="Those too that aren't configured.")] = False,
+    format: FormatOption = Format.table,  # noqa: A002  # the option's name
+) -> None:
+    """List the models that are deployed, or when none is all that the kit knows; with prices and how old those are."""
     settings = open_settings()
     entries = model_entries(settings.llm, settings.clock())
+    configured = bool(entries)
+    if known or not configured:
+        entries += known_entries(settings.llm, settings.clock())
     if format is Format.json:
         print_json(entries)
         return
     print_table(list_table(entries))
     console().print("Prices are US dollars per million tokens; ? is unknown.", soft_wrap=True)
-    for line in sorted({age(one.price_source, one.price_as_of, one.price_age_days) for one in entries}):
+    for line in sorted({age(one) for one in entries}):
         console().print(line, soft_wrap=True)
+    if not configured:
+        console().print()
+        console().print(_HOW, soft_wrap=True, markup=False)
 
 
 @app.command("show")
@@ -47,13 +72,20 @@ def show_command(
     format: FormatOption = Format.table,  # noqa: A002  # the option's name
 ) -> None:
     """Show all that is known of a model, whose knowledge it is, and of which day."""
+    from difflib import get_close_matches
+
     from sophia_kit.core.errors import UnknownName
 
     settings = open_settings()
     entries = model_entries(settings.llm, settings.clock())
     found = [one for one in entries if name in (one.name, one.deployment, one.model)]
     if not found:
-        raise UnknownName("model", name, {one.name for one in entries} | {one.deployment for one in entries})
+        known = known_entries(settings.llm, settings.clock())
+        found = [one for one in known if name == one.name]
+        if not found:
+            deployed = {one.name for one in entries} | {one.deployment or "" for one in entries}
+            meant = deployed if get_close_matches(name, deployed) else deployed | {one.name for one in known}
+            raise UnknownName("model", name, meant)
     if format is Format.json:
         print_json(found)
         return
@@ -61,6 +93,9 @@ def show_command(
         if place:
             console().print()
         print_table(model_table(one))
+    if found[0].deployment is None:
+        console().print()
+        console().print(_HOW, soft_wrap=True, markup=False)
 
 
 @app.command("explain")

@@ -76,6 +76,8 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
+    vendor: str
+    kind: Kind
     max_input_tokens: int | None
     max_output_tokens: int | None
     modalities: tuple[str, ...]
@@ -84,7 +86,7 @@ class _Facts:
 
 
 class Catalogue:
-    """The models of the deployments that `settings` list.
+    """The models of the deployments that `settings` list, and those that the kit knows beside.
 
     Looking up the first list price imports the package genai-prices, which takes a second; what the settings price
     needs no list.
@@ -119,8 +121,6 @@ class Catalogue:
 
     def _look_up(self, deployment: DeploymentSettings, at: datetime) -> tuple[Model, Listed | None]:
         own = self._overrides.get(deployment.model) or self._overrides.get(deployment.name)
-        names = bare_names(deployment.model)
-        facts = next((found for name in names if (found := _facts().get(name)) is not None), None)
         listed = None
         if deployment.provider == "local":
             price: Price | None = _local_price()
@@ -129,34 +129,61 @@ class Catalogue:
         else:
             listed = self._listed(deployment)
             price = None if listed is None else listed.price(at, deployment.kind)
-        source, as_of = _dated("facts")
-        known = facts is not None
-        model = Model(
-            name=deployment.model,
-            provider=deployment.provider,
-            kind=deployment.kind,
-            price=price,
-            context_window=_window(listed, facts),
-            max_input_tokens=facts.max_input_tokens if facts else None,
-            max_output_tokens=facts.max_output_tokens if facts else None,
-            modalities=facts.modalities if facts else (),
-            tools=facts.tools if facts else None,
-            structured_output=facts.structured_output if facts else None,
-            quality=_rated(names),
-            facts_source=source if known else None,
-            facts_as_of=as_of if known else None,
-        )
+        model = _assembled(deployment.model, deployment.provider, deployment.kind, price, listed)
         return (model if own is None else _overridden(model, own)), listed
 
+    def known(self, at: datetime) -> list[Model]:
+        """Every model that the kit has facts of, deployed or not, at its vendor's list price as of `at`.
+
+        What the settings say isn't in it. Chats come first, and of each kind the best rated.
+
+        Raises:
+            ConfigError: the price list isn't installed.
+        """
+        from sophia_kit.llm.providers.local_embeddings import MODEL
+
+        found = [_assembled(MODEL, "local", "embedding", _local_price(), None)]
+        for name, facts in _facts().items():
+            listed = self._list().find(name, provider=facts.vendor)
+            price = None if listed is None else listed.price(at, facts.kind)
+            found.append(_assembled(name, facts.vendor, facts.kind, price, listed))
+        return sorted(found, key=lambda one: (one.kind, -one.quality.value if one.quality else 0.0, one.name))
+
     def _listed(self, deployment: DeploymentSettings) -> Listed | None:
-        if self._prices is None:
-            self._prices = PriceList(_data()["prices"]["released"])
+        prices = self._list()
         if deployment.provider == "compatible":
-            return self._prices.find(deployment.model, base_url=deployment.base_url)
+            return prices.find(deployment.model, base_url=deployment.base_url)
         if deployment.provider == "portkey":
             # What stands behind it is the vendor's own list price, as far as the model's name tells.
-            return self._prices.find(bare_names(deployment.model)[0], provider=deployment.upstream)
-        return self._prices.find(deployment.model, provider=_LISTED_PROVIDERS[deployment.provider])
+            return prices.find(bare_names(deployment.model)[0], provider=deployment.upstream)
+        return prices.find(deployment.model, provider=_LISTED_PROVIDERS[deployment.provider])
+
+    def _list(self) -> PriceList:
+        if self._prices is None:
+            self._prices = PriceList(_data()["prices"]["released"])
+        return self._prices
+
+
+def _assembled(name: str, provider: str, kind: Kind, price: Price | None, listed: Listed | None) -> Model:
+    """What the kit's own data say of a model, with that price."""
+    names = bare_names(name)
+    facts = next((found for bare in names if (found := _facts().get(bare)) is not None), None)
+    source, as_of = _dated("facts")
+    return Model(
+        name=name,
+        provider=provider,
+        kind=kind,
+        price=price,
+        context_window=_window(listed, facts),
+        max_input_tokens=facts.max_input_tokens if facts else None,
+        max_output_tokens=facts.max_output_tokens if facts else None,
+        modalities=facts.modalities if facts else (),
+        tools=facts.tools if facts else None,
+        structured_output=facts.structured_output if facts else None,
+        quality=_rated(names),
+        facts_source=source if facts else None,
+        facts_as_of=as_of if facts else None,
+    )
 
 
 def bare_names(model: str) -> tuple[str, ...]:
@@ -186,6 +213,8 @@ def _rows(name: str) -> list[dict[str, str]]:
 def _facts() -> Mapping[str, _Facts]:
     return {
         row["name"]: _Facts(
+            vendor=row["vendor"],
+            kind="embedding" if row["kind"] == "embedding" else "chat",
             max_input_tokens=int(row["max_input_tokens"]) if row["max_input_tokens"] else None,
             max_output_tokens=int(row["max_output_tokens"]) if row["max_output_tokens"] else None,
             modalities={"yes": ("text", "image"), "no": ("text",), "": ()}[row["images"]],
