@@ -74,4 +74,10 @@ def _is_address(name: str) -> bool:
 
 def _foreign(headers: Headers) -> bool:
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc != headers.get("host")
+    except ValueError:
+        # No browser names an origin like this.
+        return True
