@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -161,6 +162,33 @@ async def test_an_unforeseen_error_tells_the_log_and_not_the_caller(
     assert problem["trace_id"] in caplog.text
 
 
+async def test_where_something_lies_on_this_machine_is_told_to_the_log_and_not_to_the_caller(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "sophia.toml").touch()
+    settings = load_settings(tmp_path, landing={"path": str(tmp_path / "nowhere")})
+    snapshots = settings.snapshots_dir
+    snapshot = "20260101T055959000000Z-20260102T031502118240Z"
+    told = []
+    with Services.open(settings) as services:
+        app = create_app(services, apps=())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as one:
+            for prepare, code in (
+                (lambda: None, "no-snapshot"),
+                (lambda: (snapshots / "current").write_text(f"{snapshot}\n"), "snapshot-damaged"),
+                (lambda: (snapshots / f"{snapshot}.duckdb").write_bytes(b"no database"), "snapshot-damaged"),
+            ):
+                snapshots.mkdir(parents=True, exist_ok=True)
+                prepare()
+                answer = await one.get("/v1/metrics/arr")
+                assert answer.json()["code"] == code
+                told += [answer.text, (await one.get("/readyz")).text]
+    assert not [text for text in told if str(tmp_path) in text]
+    assert f"({snapshots})" in caplog.text
+    assert f"({snapshots / 'current'})" in caplog.text
+    assert f"({snapshots / f'{snapshot}.duckdb'})" in caplog.text
+
+
 async def test_an_answer_that_breaks_off_is_not_made_whole(client: httpx.AsyncClient) -> None:
     with pytest.raises(RuntimeError):
         await client.get("/try/broken")
@@ -234,7 +262,8 @@ async def test_it_answers_to_its_names(client: httpx.AsyncClient, host: str, sta
 
 
 @pytest.mark.parametrize(
-    ("origin", "status"), [("http://127.0.0.1:8765", 200), ("http://evil.example", 403), ("null", 403)]
+    ("origin", "status"),
+    [("http://127.0.0.1:8765", 200), ("http://evil.example", 403), ("null", 403), ("http://[", 403)],
 )
 async def test_another_site_s_page_is_refused(client: httpx.AsyncClient, origin: str, status: int) -> None:
     assert (await client.get("/healthz", headers={"Origin": origin})).status_code == status

@@ -39,6 +39,8 @@ def doctor_command(
             took = f" ({part.latency_ms:,.0f} ms)" if part.latency_ms is not None else ""
             state = f"[{style[part.state]}]{part.state}[/]"
             table.add_row(part.part, state, Text(part.detail + took))
+            if part.path is not None:
+                advice.add_row(part.part, Text(str(part.path)))
             if part.hint:
                 advice.add_row(part.part, Text(part.hint))
         console().print(table)

@@ -86,12 +86,15 @@ def main() -> None:
 def _show(error: SophiaError) -> None:
     """One error: what went wrong, what to do. As a problem object when JSON was asked for."""
     if "json" in sys.argv[1:] or "--format=json" in sys.argv[1:]:
-        sys.stderr.write(json.dumps(error.problem(), indent=2) + "\n")
+        problem = error.problem() | ({} if error.path is None else {"path": str(error.path)})
+        sys.stderr.write(json.dumps(problem, indent=2) + "\n")
         return
     from rich.markup import escape
 
     out = console(stderr=True)
     out.print(f"[bold red]{error.title}.[/] {escape(error.message)}", soft_wrap=True)
+    if error.path is not None:
+        out.print(f"[bold]Where:[/] {escape(str(error.path))}", soft_wrap=True)
     if error.hint:
         out.print(f"[bold]Hint:[/] {escape(error.hint)}", soft_wrap=True)
     if error.retryable:

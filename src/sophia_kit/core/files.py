@@ -36,8 +36,9 @@ def storage_errors(path: Path) -> Iterator[None]:
         if reason is None:
             raise
         raise StorageError(
-            f"Can't write {path}: {reason}.",
+            f"Can't write {path.name}: {reason}.",
             hint="Free space or fix the permissions, then run again; nothing was half-written.",
+            path=path,
         ) from error
 
 

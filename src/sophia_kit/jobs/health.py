@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, Literal
 
 from sophia_kit.connectors import CONNECTORS, connect
@@ -33,6 +34,7 @@ class PartHealth:
             to say yet; `reachable` it was talked to and answered as it should; `failing` it didn't.
         hint: what to do about it; None when there is nothing to do.
         latency_ms: of the check; None when nothing was talked to.
+        path: the file or folder of this machine that it is about, for whoever runs the kit here.
     """
 
     part: str
@@ -40,6 +42,7 @@ class PartHealth:
     detail: str
     hint: str | None = None
     latency_ms: float | None = None
+    path: Path | None = None
 
 
 async def check_parts(settings: Settings) -> tuple[PartHealth, ...]:
@@ -65,9 +68,9 @@ def _checked(part: str, check: Callable[[Settings], PartHealth], settings: Setti
     try:
         found = check(settings)
     except SophiaError as error:
-        return PartHealth(part, "failing", error.message, error.hint, _since(began))
+        return PartHealth(part, "failing", error.message, error.hint, _since(began), error.path)
     if found.state in ("reachable", "failing"):
-        return PartHealth(found.part, found.state, found.detail, found.hint, _since(began))
+        return replace(found, latency_ms=_since(began))
     return found
 
 
@@ -102,10 +105,12 @@ def _landing(settings: Settings) -> PartHealth:
     if path is None:
         return PartHealth("landing", "unconfigured", "no folder is set", "Set SOPHIA_LANDING__PATH.")
     if not path.is_dir():
-        return PartHealth("landing", "failing", f"{path} isn't a folder", "Create it, or fix SOPHIA_LANDING__PATH.")
+        hint = "Create it, or fix SOPHIA_LANDING__PATH."
+        return PartHealth("landing", "failing", "what is set isn't a folder", hint, path=path)
     tables = sorted(folder.name for folder in path.iterdir() if folder.is_dir() and any(folder.glob("*.parquet")))
     if not tables:
-        return PartHealth("landing", "configured", f"{path} holds no delivery yet", "Have your platform deliver.")
+        hint = "Have your platform deliver."
+        return PartHealth("landing", "configured", "the folder holds no delivery yet", hint, path=path)
     return PartHealth("landing", "reachable", f"{len(tables)} tables delivered")
 
 

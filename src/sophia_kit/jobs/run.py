@@ -165,7 +165,7 @@ def _seal(trail: Trail, statement: Statement, failure: BaseException | None) -> 
         if failure is None:
             raise
         raise ProofError(
-            f"{failure} And the run's evidence could not be sealed: {lost.message}", hint=lost.hint
+            f"{failure} And the run's evidence could not be sealed: {lost.message}", hint=lost.hint, path=lost.path
         ) from failure
 
 

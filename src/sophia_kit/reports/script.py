@@ -90,8 +90,9 @@ def script_errors() -> Iterator[None]:
 
 
 def _end(error: SophiaError) -> NoReturn:
+    where = f"\nWhere: {error.path}" if error.path is not None else ""
     hint = f"\nHint: {error.hint}" if error.hint else ""
-    sys.stderr.write(f"{error.title}. {error.message}{hint}\n")
+    sys.stderr.write(f"{error.title}. {error.message}{where}{hint}\n")
     raise SystemExit(error.exit_code)
 
 

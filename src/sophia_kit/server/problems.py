@@ -85,7 +85,11 @@ def trace_id() -> str | None:
 
 def problem_response(error: SophiaError, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
     """The error as it leaves; with `Retry-After` where it says how long to wait, and with `WWW-Authenticate` (RFC 6750)
-    where a token, or one with more scopes, is wanted. Where OpenAI's clients ask, their form of it stands beside."""
+    where a token, or one with more scopes, is wanted. Where OpenAI's clients ask, their form of it stands beside.
+
+    One that is no fault of the caller's is logged, with what isn't told to another machine."""
+    if error.status >= 500 and not isinstance(error, InternalError):
+        _log.warning("%s %s: %s: %s", scope.get("method", "WebSocket"), _template(scope), error.code, error)
     content = error.problem() | {"instance": str(scope.get("path", "")), "trace_id": trace_id()}
     sent = dict(headers or {})
     if is_model_path(content["instance"]):
@@ -119,8 +123,6 @@ def handle_errors(app: FastAPI) -> None:
 
     async def of_the_kit(request: Request, error: Exception) -> Response:
         assert isinstance(error, SophiaError)
-        if error.status >= 500:
-            _log.warning("%s %s: %s: %s", request.method, _template(request), error.code, error.message)
         return problem_response(error, request.scope)
 
     async def of_the_form(request: Request, error: Exception) -> Response:
@@ -171,8 +173,8 @@ class LastResort:
             await refuse(mistake, scope, receive, send)
 
 
-def _template(request: Request) -> str:
-    return str(getattr(request.scope.get("route"), "path", ""))
+def _template(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", ""))
 
 
 def _invalid(error: RequestValidationError) -> InvalidRequest:

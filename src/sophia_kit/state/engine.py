@@ -76,7 +76,11 @@ class SqliteEngine:
 
 
 class PostgresEngine:
-    """A PostgreSQL database; needs the extra `postgres`."""
+    """A PostgreSQL database; needs the extra `postgres`. Safe between threads.
+
+    When the server was away (a restart, a cut connection) it is connected to anew: what only reads, and a transaction that
+    has not begun, is then asked again. Of a statement that writes nobody knows whether it was carried out; it fails.
+    """
 
     name = "postgres"
 
@@ -89,26 +93,62 @@ class PostgresEngine:
                 hint="Install sophia-kit[postgres].",
             ) from None
         self._lock = threading.RLock()
-        self._error: type[psycopg.Error] = psycopg.Error
-        try:
-            self._connection: psycopg.Connection[Row] = psycopg.connect(url, autocommit=True, connect_timeout=10)
-        except psycopg.Error as error:
-            raise _postgres_error(error) from None
+        self._psycopg = psycopg
+        self._url = url
+        self._depth = 0
+        self._connection = self._connect()
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         with self._lock:
+            self._alive()
             try:
-                cursor = self._connection.execute(sql.replace("?", "%s").encode(), params)
-                return cursor.fetchall() if cursor.description else []
-            except self._error as error:
+                return self._run(sql, params)
+            except self._psycopg.Error as error:
+                if self._depth or not self._connection.broken or not sql.startswith("SELECT"):
+                    raise _postgres_error(error) from error
+            self._alive()
+            try:
+                return self._run(sql, params)
+            except self._psycopg.Error as error:
                 raise _postgres_error(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        with self._lock, self._connection.transaction():
-            # One writer at a time, as with SQLite's BEGIN IMMEDIATE; released at the transaction's end.
-            self.execute("SELECT pg_advisory_xact_lock(hashtext('sophia-kit'))")
-            yield
+        with self._lock:
+            if not self._depth:
+                # An idle connection doesn't notice by itself that its server is gone.
+                self.execute("SELECT 1")
+            self._depth += 1
+            try:
+                with self._connection.transaction():
+                    # One writer at a time, as with SQLite's BEGIN IMMEDIATE; released at the transaction's end.
+                    self.execute("SELECT pg_advisory_xact_lock(hashtext('sophia-kit'))")
+                    yield
+            except self._psycopg.Error as error:
+                raise _postgres_error(error) from error
+            finally:
+                self._depth -= 1
+
+    def _connect(self) -> psycopg.Connection[Row]:
+        try:
+            return self._psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+        except self._psycopg.ProgrammingError:
+            # Its text can carry a part of the password.
+            raise ConfigError(
+                "The address of the state's PostgreSQL can't be read.",
+                hint="Set SOPHIA_STATE_URL as postgresql://user:password@host:5432/database, the password percent-encoded.",
+            ) from None
+        except self._psycopg.Error as error:
+            raise _postgres_error(error) from None
+
+    def _alive(self) -> None:
+        """Connect anew where the connection is known to be cut; never within a transaction, which ended with it."""
+        if self._connection.broken and not self._depth:
+            self._connection = self._connect()
+
+    def _run(self, sql: str, params: Sequence[Any]) -> list[Row]:
+        cursor = self._connection.execute(sql.replace("?", "%s").encode(), params)
+        return cursor.fetchall() if cursor.description else []
 
     def close(self) -> None:
         self._connection.close()
@@ -127,7 +167,8 @@ def open_engine(location: str) -> Engine:
 
 
 def _sqlite_error(path: Path, error: sqlite3.Error) -> StorageError:
-    return StorageError(f"The state in {path} fails: {error}.", hint="Check free space and permissions of its folder.")
+    hint = "Check free space and permissions of its folder."
+    return StorageError(f"The kit's own state fails: {error}.", hint=hint, path=path)
 
 
 def _postgres_error(error: Exception) -> Unreachable:

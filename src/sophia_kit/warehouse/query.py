@@ -92,16 +92,20 @@ class Warehouse:
             row = connection.execute(described).fetchone()
             if row is None:
                 raise SnapshotDamaged(
-                    f"{snapshot.path} doesn't say what it is.", hint="Run `sophia ingest run --full`."
+                    f"The snapshot {snapshot.snapshot_id} doesn't say what it is.",
+                    hint="Run `sophia ingest run --full`.",
+                    path=snapshot.path,
                 )
             _define_views(connection)
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
         except duckdb.Error as error:
             connection.close()
+            reason = str(error).splitlines()[0].replace(str(snapshot.path), snapshot.path.name)
             raise SnapshotDamaged(
-                f"{snapshot.path} can't be opened: {str(error).splitlines()[0]}",
+                f"The snapshot {snapshot.snapshot_id} can't be opened: {reason}",
                 hint="Point `current` at another snapshot, or run `sophia ingest run --full`.",
+                path=snapshot.path,
             ) from error
         demo, time_zone, currency = row
         return cls(

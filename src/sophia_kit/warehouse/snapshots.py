@@ -71,14 +71,16 @@ class SnapshotStore:
             name = pointer.read_text(encoding="ascii").strip()
         except FileNotFoundError:
             raise NoSnapshot(
-                f"No snapshot in {self.directory}.",
+                "There is no snapshot yet.",
                 hint="Run `sophia ingest run`, or `sophia demo` for the demo company.",
+                path=self.directory,
             ) from None
         snapshot = self._parse(self.directory / f"{name}.duckdb")
         if snapshot is None or not snapshot.path.is_file():
             raise SnapshotDamaged(
-                f"{pointer} names {name!r}, which isn't there.",
+                f"The pointer to the current snapshot names {name!r}, which isn't there.",
                 hint="Write the id of a snapshot that is there into the pointer, or run `sophia ingest run`.",
+                path=pointer,
             )
         return snapshot
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["SophiaError"]
 
@@ -21,6 +24,8 @@ class SophiaError(Exception):
         hint: what to do about it; None when there is nothing to advise.
         provider: the vendor or part concerned, if any.
         retryable: whether the same call may succeed later.
+        path: the file or folder of this machine concerned, if any. Whoever runs the kit is shown it, by the command
+            line and in the log (`str(error)`); a `problem`, which may go to another machine, leaves it out.
     """
 
     code = "error"
@@ -36,11 +41,13 @@ class SophiaError(Exception):
         hint: str | None = None,
         provider: str | None = None,
         retryable: bool | None = None,
+        path: Path | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message if path is None else f"{message} ({path})")
         self.message = message
         self.hint = hint
         self.provider = provider
+        self.path = path
         if retryable is not None:
             self.retryable = retryable
 
