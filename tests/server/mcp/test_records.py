@@ -76,6 +76,7 @@ async def test_the_tools_only_read_and_say_what_they_take_and_return(
         assert tool.annotations is not None
         assert (tool.annotations.read_only_hint, tool.annotations.open_world_hint) == (True, False)
         assert tool.output_schema is not None
+        assert tool.input_schema["additionalProperties"] is False
         assert all(of.get("description") for of in tool.input_schema["properties"].values()), tool.name
 
 
@@ -86,6 +87,16 @@ async def test_rows_hold_the_fields_asked_for_and_say_what_they_stand_on(servers
         assert engine.snapshot is not None
         assert answer["snapshot_id"] == engine.snapshot.snapshot_id
     assert (answer["demo"], answer["freshness"]["status"]) == (True, "fresh")
+
+
+async def test_a_misspelt_argument_or_name_is_refused_and_not_answered_with_everything_or_nothing(
+    servers: Servers,
+) -> None:
+    argument = await problem(servers["salesforce"], "find_opportunities", stages=["Proposal"])
+    assert (argument["code"], argument["hint"]) == ("invalid-request", "Did you mean stage?")
+    assert argument["errors"] == [{"where": "stages", "what": "there is no such argument"}]
+    name = await problem(servers["salesforce"], "find_accounts", segment=["Enterprize"])
+    assert (name["code"], name["hint"]) == ("unknown-name", "Did you mean Enterprise?")
 
 
 async def test_pages_together_are_all_rows_each_once(servers: Servers) -> None:

@@ -120,17 +120,48 @@ def test_every_filter_keeps_exactly_the_rows_that_it_says(
     for item in resource.filters:
         found = sorted({row[item.column] for row in rows if row[item.column] not in (None, "")})
         value = found[len(found) // 2]
-        asked = {"among": [value, "nobody's"], "contains": str(value)[1:4].upper(), "under": str(value).split("/")[0]}
+        another = found[0] if item.named else "nobody's"
+        asked = {"among": [value, another], "contains": str(value)[1:4].upper(), "under": str(value).split("/")[0]}
         value = asked.get(item.kind, value)
         kept = list(pages(company, resource, **{item.name: value}))
         assert kept == [row for row in rows if meets(item.kind, row[item.column], value)], item.name
         assert kept
 
 
+@EACH
+def test_a_misspelt_name_is_unknown_and_not_an_empty_page(
+    company: Services, everything: dict[str, Rows], resource: Resource
+) -> None:
+    for item in (each for each in resource.filters if each.named):
+        known = next(row[item.column] for row in everything[resource.name] if row[item.column])
+        for asked in ([f"{known}x"], [known, f"{known}x"]):
+            with pytest.raises(UnknownName) as caught:
+                read(company, resource, filters={item.name: asked})
+            assert caught.value.message == f"No {item.name} of {resource.name} is called {known + 'x'!r}."
+            assert known in caught.value.suggestions
+    named = {each.name for each in resource.filters if each.kind == "among" and not each.name.endswith("_id")}
+    assert {each.name for each in resource.filters if each.named} == named
+
+
+def test_names_that_exist_and_meet_nothing_together_are_an_empty_page(company: Services) -> None:
+    asked = {"segment": ["Enterprise"], "account_id": ["nobody's"]}
+    assert read(company, SALESFORCE_ACCOUNTS, filters=asked).rows == ()
+
+
+def test_which_names_there_are_is_told_of_what_the_caller_may_see(company: Services) -> None:
+    account = read(company, SALESFORCE_ACCOUNTS, limit=1).rows[0]
+    one = Principal("of one account", (("account", (account["name"],)),))
+    with pytest.raises(UnknownName) as caught:
+        read(company, SALESFORCE_ACCOUNTS, one, filters={"industry": ["none"]})
+    assert caught.value.hint == f"Known: {account['industry']}"
+
+
 def test_what_looks_like_sql_or_a_pattern_is_text(company: Services) -> None:
     for text in ("' OR 1=1 --", "%", "_", "\\", "'; DROP TABLE raw.slack_users; --", "$after_name", "\x00"):
         assert read(company, SALESFORCE_ACCOUNTS, filters={"name": text}).rows == ()
-        assert read(company, SALESFORCE_ACCOUNTS, filters={"segment": [text]}).rows == ()
+        assert read(company, SALESFORCE_ACCOUNTS, filters={"account_id": [text]}).rows == ()
+        with pytest.raises(UnknownName):
+            read(company, SALESFORCE_ACCOUNTS, filters={"segment": [text]})
         assert read(company, REPOSITORY_TREE, filters={"under": text}).rows == ()
 
 

@@ -220,6 +220,7 @@ def test_older_than_the_oldest_snapshot_is_unknown_with_its_reason(served: Serve
         ("/v1/metrics/arr?where=segment", 422),
         ("/v1/metrics/arr?where=segment=x'%20OR%201=1--", 404),
         ("/v1/metrics/arr?sql=SELECT%201", 422),
+        ("/v1/metrics/arr/explain?day=2025-12-31", 422),
         ("/v1/metrics/arr/changes?period=9999", 400),
         ("/v1/metrics/arr/changes?period=0001-W01", 400),
         ("/v1/metrics/arr/changes?period=yesterday", 422),
@@ -240,6 +241,12 @@ def test_older_than_the_oldest_snapshot_is_unknown_with_its_reason(served: Serve
         ("/slack/channels?after=" + "A" * 4001, 422),
         ("/slack/channels?name=%ff%00%25", 200),
         ("/slack/channels?limit=1&limit=2", 200),
+        ("/salesforce/accounts?segment=Enterprize", 404),
+        ("/salesforce/accounts?segment=Enterprise&segment=Enterprize", 404),
+        ("/salesforce/opportunities?stages=Proposal", 422),
+        ("/slack/messages?channel=no-such-channel", 404),
+        ("/slack/messages?channel_id=C0NOWHERE", 200),
+        ("/repo/tree?repository=no/such", 404),
         ("/salesforce/accounts?segment=" + "&segment=".join("abcdefghijklmnopqrstuvwxyz" * 2), 422),
     ],
 )
@@ -268,9 +275,14 @@ def test_the_page_names_every_route_and_what_it_is_asked_with(served: Served) ->
     page = PAGE.read_text(encoding="utf-8")
     for path, methods in served.json("/openapi.json")["paths"].items():
         if path not in ("/healthz", "/readyz", "/metrics", "/slo"):
-            assert f"`{path}`" in page
-            for parameter in methods["get"].get("parameters", ()):
-                assert f"`{parameter['name']}`" in page, (path, parameter["name"])
+            (row,) = (line for line in page.splitlines() if line.startswith(f"| `{path}` |"))
+            asked = row.split("|")[3]
+            parameters = methods["get"].get("parameters", [])
+            assert re.findall(r"`(\w+)`(?! in the path)\*?", asked) == [
+                each["name"] for each in parameters if each["in"] == "query"
+            ], path
+            repeated = {each["name"] for each in parameters if each["schema"].get("type") == "array"}
+            assert set(re.findall(r"`(\w+)`\*", asked)) == repeated, path
     assert len(list(shown())) >= 4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
@@ -26,6 +27,7 @@ from pydantic import AnyUrl, ValidationError
 from pydantic_core import to_json
 
 from sophia_kit.core.errors import InputError, InternalError, InvalidRequest, SophiaError, UnknownName
+from sophia_kit.core.suggest import nearest
 from sophia_kit.server.auth.audit import note
 from sophia_kit.server.auth.caller import Caller, caller_of
 from sophia_kit.server.mcp.names import SERVERS
@@ -42,6 +44,7 @@ MOST_CHARACTERS: Final = 80_000
 
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 _ERRORS_SHOWN = 20
+_NAME_SHOWN = 100
 _log = logging.getLogger(__name__)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _caller: ContextVar[Caller] = ContextVar("mcp_caller")
@@ -78,6 +81,7 @@ class KitServer(MCPServer[Any]):
         self._scope = SERVERS[name]
         self._fixed = caller
         self._scopes: dict[str, str] = {}
+        self._arguments: dict[str, tuple[str, ...]] = {}
 
     @property
     def caller(self) -> Caller:
@@ -112,11 +116,16 @@ class KitServer(MCPServer[Any]):
         """As the SDK's; the tool needs the server's scope."""
         super().add_tool(fn, name, *more, **named)
         self._scopes[name or fn.__name__] = self._scope
+        self._arguments[name or fn.__name__] = tuple(inspect.signature(fn).parameters)
 
     async def list_tools(self) -> list[Tool]:
         """The tools that the caller may call."""
         held = self.caller.scopes
-        return [tool for tool in await super().list_tools() if self._scopes[tool.name] in held]
+        return [
+            tool.model_copy(update={"input_schema": tool.input_schema | {"additionalProperties": False}})
+            for tool in await super().list_tools()
+            if self._scopes[tool.name] in held
+        ]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -127,6 +136,7 @@ class KitServer(MCPServer[Any]):
             raise MCPError(INVALID_PARAMS, _sentence(unknown), unknown.problem())
         try:
             self.caller.require(self._scopes[name])
+            self._require_known(name, arguments)
             result = await super().call_tool(name, arguments, context)
         except SophiaError as error:
             return _failed(error)
@@ -159,6 +169,21 @@ class KitServer(MCPServer[Any]):
             code = INVALID_PARAMS if found.status < 500 else INTERNAL_ERROR
             raise MCPError(code, _sentence(found), found.problem() | {"uri": str(uri)}) from error
 
+    def _require_known(self, tool: str, arguments: Iterable[str]) -> None:
+        """The SDK drops an argument that it doesn't know: a misspelt filter would silently give everything.
+
+        Raises:
+            InvalidRequest: the tool doesn't take one of these arguments.
+        """
+        known = self._arguments[tool]
+        unknown = [name[:_NAME_SHOWN] for name in arguments if name not in known][:_ERRORS_SHOWN]
+        if unknown:
+            raise InvalidRequest(
+                f"{tool} takes no argument {unknown[0]!r}.",
+                errors=[(name, "there is no such argument") for name in unknown],
+                hint=nearest(unknown[0], known),
+            )
+
     async def _admit(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Remember who asks while the request lasts, and what for in the audit log."""
         scope = ctx.request.scope if ctx.request is not None else {}
@@ -184,6 +209,8 @@ def _understood(error: ToolError | ResourceError, what: str) -> SophiaError:
         return _invalid(cause)
     while cause is not None:
         if isinstance(cause, SophiaError):
+            if cause.status >= 500:
+                _log.warning("In %s: %s: %s", what, cause.code, cause)
             return cause
         cause = cause.__cause__
     _log.error("Mistake in %s", what, exc_info=error)

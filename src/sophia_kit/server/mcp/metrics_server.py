@@ -99,8 +99,9 @@ class _Tools:
         after: After = None,
     ) -> CataloguePage:
         """List the metrics of the catalogue: what each means, its unit, grains and dimensions."""
+        principal = self._server.caller.principal
         digests = [item.digest for item in self._services.catalogue]
-        question = fingerprint("list_metrics", search, digests)
+        question = fingerprint("list_metrics", search, digests, principal.name, principal.attributes)
         begin = _offset(after, question)
         words = (search or "").lower().split()
         found = [item for item in self._services.catalogue if all(word in _searched(item) for word in words)]

@@ -34,7 +34,7 @@ REPOSITORY_TREE: Final = Resource(
         ),
     ),
     filters=(
-        Filter("repository", "repository", "among", "Only of this repository, owner/name."),
+        Filter("repository", "repository", "among", "Only of this repository, owner/name.", named=True),
         Filter("under", "path", "under", "Only this file, or what lies in this folder, e.g. `docs`."),
     ),
     order=("repository", "path"),

@@ -50,7 +50,7 @@ GONG_CALLS: Final = Resource(
         Column("competitor_mentions", int | None, "base.competitor_mentions", "How often a competitor was named.", 0),
     ),
     filters=(
-        Filter("segment", "segment", "among", "Only with accounts of this segment.", dimension="segment"),
+        Filter("segment", "segment", "among", "Only with accounts of this segment.", dimension="segment", named=True),
         Filter("account_id", "account_id", "among", "Only with this account."),
         Filter("account_name", "account_name", "contains", "Only with accounts that have this in the name."),
         Filter("call_id", "call_id", "among", "Only this call."),

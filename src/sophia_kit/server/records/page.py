@@ -68,7 +68,7 @@ def read_page(
         AccessRefused: the principal may not see it, or a member that a filter names.
         InputError: `after` isn't of this question.
         SnapshotGone: the snapshot of the pages before is no longer kept.
-        UnknownName: a field that there is not.
+        UnknownName: a field that there is not; or a filter names what no row has that the principal may see.
         NoSnapshot: nothing was loaded yet.
     """
     asked = {name: value for name, value in (filters or {}).items() if value not in (None, [], ())}
@@ -90,6 +90,8 @@ def read_page(
         names = [column.name for column in columns]
         needed = [*names, *(name for name in resource.order if name not in names)]
         frame = engine.query(statement.rows(needed, limit + 1), statement.params).frame
+        if start is None:
+            _require_known(engine, resource, principal, asked, found=frame.height > 0)
         more = frame.height > limit
         kept = frame.head(limit)
         token = None
@@ -137,6 +139,25 @@ def engine_of(snapshots: Snapshots, start: Continuation | None) -> Iterator[Engi
 def version_of(engine: Engine) -> str:
     """What may not change between pages: the snapshot, or the moment of the last load where there are none."""
     return engine.snapshot.snapshot_id if engine.snapshot else engine.known_at.isoformat()
+
+
+def _require_known(
+    engine: Engine, resource: Resource, principal: Principal, asked: Mapping[str, Any], *, found: bool
+) -> None:
+    """
+    Raises:
+        UnknownName: a filter names what no row has that the principal may see.
+    """
+    for item in resource.filters:
+        # A name without rows may be misspelt, and one with rows hides another beside it.
+        if not item.named or item.name not in asked or (found and len(asked[item.name]) == 1):
+            continue
+        statement = Statement(resource, engine.dialect)
+        statement.restrict(principal, {})
+        names = engine.query(statement.distinct(item.column), statement.params).frame.to_series().drop_nulls().to_list()
+        for name in asked[item.name]:
+            if names and name not in names:
+                raise UnknownName(f"{item.name} of {resource.name}", name, names)
 
 
 def _columns(resource: Resource, fields: Sequence[str] | None) -> tuple[Column, ...]:

@@ -55,6 +55,8 @@ class Filter:
         kind: `among` some texts, `is` a truth value, `from` (inclusive) and `before` (exclusive) of days and times,
             `contains` a text whatever its case, `under` a folder of paths.
         dimension: the dimension whose members it names, which a principal may be restricted by.
+        named: whether its texts are names, few and typed by people: one that no row has is an error, as it is with
+            metrics. An id that no row has finds nothing.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Filter:
     kind: FilterKind
     doc: str
     dimension: str | None = None
+    named: bool = False
 
 
 # Not slotted: its models are made when they are first asked for.

@@ -47,10 +47,10 @@ SALESFORCE_ACCOUNTS: Final = Resource(
         _MODIFIED,
     ),
     filters=(
-        Filter("segment", "segment", "among", "Only of this segment.", dimension="segment"),
-        Filter("country", "country", "among", "Only of this country.", dimension="country"),
-        Filter("industry", "industry", "among", "Only of this industry.", dimension="industry"),
-        Filter("account_type", "account_type", "among", "Only of this type."),
+        Filter("segment", "segment", "among", "Only of this segment.", dimension="segment", named=True),
+        Filter("country", "country", "among", "Only of this country.", dimension="country", named=True),
+        Filter("industry", "industry", "among", "Only of this industry.", dimension="industry", named=True),
+        Filter("account_type", "account_type", "among", "Only of this type.", named=True),
         Filter("account_id", "account_id", "among", "Only this account."),
         Filter("owner_id", "owner_id", "among", "Only of this owner."),
         Filter("name", "name", "contains", "Only with this in the name, whatever its case."),
@@ -96,9 +96,9 @@ SALESFORCE_OPPORTUNITIES: Final = Resource(
         _MODIFIED,
     ),
     filters=(
-        Filter("segment", "segment", "among", "Only with accounts of this segment.", dimension="segment"),
-        Filter("deal_type", "deal_type", "among", "Only of this kind.", dimension="deal_type"),
-        Filter("stage", "stage", "among", "Only in this stage."),
+        Filter("segment", "segment", "among", "Only with accounts of this segment.", dimension="segment", named=True),
+        Filter("deal_type", "deal_type", "among", "Only of this kind.", dimension="deal_type", named=True),
+        Filter("stage", "stage", "among", "Only in this stage.", named=True),
         Filter("account_id", "account_id", "among", "Only of this account."),
         Filter(
             "account_name", "account_name", "contains", "Only of accounts with this in the name, whatever its case."
@@ -150,7 +150,7 @@ SALESFORCE_CONTACTS: Final = Resource(
         Filter(
             "account_name", "account_name", "contains", "Only of accounts with this in the name, whatever its case."
         ),
-        Filter("segment", "segment", "among", "Only of accounts of this segment.", dimension="segment"),
+        Filter("segment", "segment", "among", "Only of accounts of this segment.", dimension="segment", named=True),
         _MODIFIED_FROM,
     ),
     order=("contact_id",),

@@ -110,6 +110,10 @@ class Statement:
         ordered = ", ".join(f"{self._resource.column(name).sql}{way}" for name in self._resource.order)
         return f"{self.unordered(columns)}\nORDER BY {ordered}\nLIMIT {int(limit)}"
 
+    def distinct(self, column: str) -> str:
+        """The SELECT of the values of a column, each once."""
+        return f"SELECT DISTINCT {column} FROM (\n{self.unordered([column])}\n) AS of_it"  # noqa: S608  # a declared name
+
     def unordered(self, columns: Sequence[str]) -> str:
         """The SELECT of all rows."""
         listed = ",\n".join(f"  {self._resource.column(name).sql} AS {name}" for name in columns)

@@ -64,6 +64,10 @@ class _Query(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class NoQuery(_Query):
+    """Nothing: a parameter that isn't known is refused here too."""
+
+
 class ValuesQuery(_Query):
     """As `sophia_kit.metric` takes it."""
 
@@ -141,7 +145,7 @@ def metric_routes(services: Services, desk: Desk) -> APIRouter:
         responses=responses_of(ExplainAnswer, "unknown-name"),
         openapi_extra=scoped("metrics:read"),
     )
-    async def explanation(name: Name, caller: Reader) -> Response:
+    async def explanation(name: Name, query: Annotated[NoQuery, Query()], caller: Reader) -> Response:
         """What a metric is: definition, formula, SQL, sources and how fresh they are, checks, owner."""
         return await desk.answer(lambda: layer.explanation(name, caller))
 

@@ -90,7 +90,12 @@ def row_routes(services: Services, desk: Desk) -> APIRouter:
             tags=[tag],
             summary=f"{tag.capitalize()}: {name}",
             description=_told(resource),
-            responses=responses_of(_page_model(resource), "never-loaded", "snapshot-gone"),
+            responses=responses_of(
+                _page_model(resource),
+                "never-loaded",
+                "snapshot-gone",
+                *(["unknown-name"] if any(item.named for item in resource.filters) else []),
+            ),
             openapi_extra=scoped(resource.scope),
         )
     routes.add_api_route(
