@@ -9,8 +9,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -20,10 +21,10 @@ from sophia_kit.server.draining import DrainingServer, server_of
 
 
 @contextmanager
-def served(root: Path) -> Iterator[tuple[str, DrainingServer, threading.Thread]]:
+def served(root: Path, **more: Any) -> Iterator[tuple[str, DrainingServer, threading.Thread]]:
     """The application on a free port, in a thread of this process."""
     (root / "sophia.toml").touch()
-    limits = {"requests_per_minute": 1_000_000, "shutdown_patience_s": 1}
+    limits = {"requests_per_minute": 1_000_000, "shutdown_patience_s": 1, **more}
     with Services.open(load_settings(root, server=limits)) as services:
         app = create_app(services, apps=())
 
@@ -119,3 +120,48 @@ def test_what_is_no_http_or_has_no_end_is_refused_as_a_problem_too(tmp_path: Pat
             for _ in range(3):
                 answer = client.post(url + "/healthz", content=b"x" * 70_000, headers={"X": "x" * 30_000})
                 assert answer.status_code == 405
+
+
+def test_headers_that_do_not_come_or_come_for_ever_are_not_waited_for(tmp_path: Path) -> None:
+    with served(tmp_path, request_timeout_s=1) as (url, server, _):
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        complete = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        for first, then, told in (
+            (b"", b"", b""),
+            (b"GET /healthz HTTP/1.1\r\nX: ", b"x", b"HTTP/1.1 408 Request Timeout"),
+            (complete, b"", b"HTTP/1.1 200 OK"),
+            (complete, b"\r\n", b"HTTP/1.1 408 Request Timeout"),
+            (complete + b"GET /", b"x", b"HTTP/1.1 408 Request Timeout"),
+        ):
+            with socket.create_connection(address, timeout=15) as connection:
+                connection.sendall(first)
+                received = _until_closed(connection, trickling=then)
+            assert told in received
+            assert (b"request-timeout" in received) == (b"408" in told)
+        with httpx.Client() as client:
+            for _ in range(2):
+                assert client.get(url + "/healthz").status_code == 200
+                time.sleep(0.8)
+        ends = time.monotonic() + 5
+        while server.server_state.connections and time.monotonic() < ends:
+            time.sleep(0.02)
+        assert not server.server_state.connections
+
+
+def _until_closed(connection: socket.socket, *, trickling: bytes) -> bytes:
+    """What is received while a little is sent ten times a second; fails where the server keeps the connection."""
+    connection.settimeout(0.1)
+    received, ends = b"", time.monotonic() + 12
+    while time.monotonic() < ends:
+        try:
+            part = connection.recv(65_536)
+        except TimeoutError:
+            with suppress(OSError):
+                connection.sendall(trickling)
+        except ConnectionResetError:
+            return received
+        else:
+            if not part:
+                return received
+            received += part
+    raise AssertionError("the connection was kept")

@@ -280,7 +280,7 @@ class ServerSettings(_Section):
         session_hours: how long a browser stays signed in.
         audit_days: how long the audit log is kept.
         max_request_bytes: of a request's body.
-        request_timeout_s: until an answer begins.
+        request_timeout_s: until the headers of a request are there, and until its answer begins.
         shutdown_patience_s: how long requests that are running when the server is told to end may take.
         health_cache_s: how long what a vendor answered stands for its state.
         error_rate_target: the share of requests that may fail.

@@ -54,7 +54,7 @@ def server_of(app: FastAPI, settings: ServerSettings) -> DrainingServer:
     """The server of an application that `create_app` made."""
     config = uvicorn.Config(
         app,
-        http=http_protocol(),
+        http=http_protocol(settings.request_timeout_s),
         ws_max_size=settings.max_request_bytes,
         log_config=None,
         access_log=False,
