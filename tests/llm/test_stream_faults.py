@@ -241,6 +241,23 @@ async def test_another_deployment_goes_on_where_the_policy_allows(tmp_path: Path
     assert turns[1]["content"] == "".join(WORDS[:3])
 
 
+async def test_who_goes_on_may_call_a_tool_and_every_piece_of_the_call_is_passed_on(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    call = [
+        piece(tool_calls=[{"index": 0, "id": "t1", "function": {"name": "churn", "arguments": '{"month": '}}]),
+        piece(tool_calls=[{"index": 0, "function": {"arguments": "3}"}}]),
+    ]
+    upstream.play(stream(piece("I look it up")))
+    upstream.play(stream(piece(": "), *call, piece(finish="tool_calls"), final()))
+    async with gateway(tmp_path, {"a": at(upstream.base_url)}, continuation="same-model") as door:
+        chunks = [chunk async for chunk in door.stream(hello())]
+    assert "".join(chunk.text for chunk in chunks) == "I look it up: "
+    assert "".join(part.arguments for chunk in chunks for part in chunk.tool_calls) == '{"month": 3}'
+    assert chunks[-1].answer is not None
+    assert chunks[-1].answer.tool_calls == (ToolCall("t1", "churn", '{"month": 3}'),)
+
+
 async def test_going_on_stays_with_the_model_unless_any_may(tmp_path: Path, upstream: Upstream) -> None:
     models = {"a": at(upstream.base_url, "gpt-4o-mini"), "b": at(upstream.base_url, "gpt-4o")}
     for continuation, whole in (("same-model", False), ("any-model", True)):

@@ -164,7 +164,7 @@ async def stream_along(
                         text = piece.text
                         if held is not None:
                             held += text
-                            if len(held) < _HOLD and piece.finish_reason is None:
+                            if len(held) < _HOLD and piece.finish_reason is None and not piece.tool_calls:
                                 continue
                             text, held = held[overlap(before, held) :], None
                             said.add(Piece(text))
