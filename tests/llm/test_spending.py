@@ -78,6 +78,13 @@ async def test_what_is_not_left_is_not_sent(tmp_path: Path, upstream: Upstream, 
     assert len(upstream.requests) == 1
 
 
+async def test_explain_counts_what_the_budgets_leave(tmp_path: Path, upstream: Upstream, state: State) -> None:
+    budget = {"day_usd": "0.05"}
+    async with gateway(tmp_path, {"a": at(upstream.base_url)}, state, models=PRICED, budget=budget) as door:
+        assert [one.code for one in door.explain(hello(max_tokens=100)).refused[0].refusals] == ["budget"]
+        assert len(door.explain(hello(max_tokens=10)).candidates) == 1
+
+
 async def test_without_a_price_nothing_is_sent_where_a_budget_holds(
     tmp_path: Path, upstream: Upstream, state: State
 ) -> None:

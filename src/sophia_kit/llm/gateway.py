@@ -85,13 +85,14 @@ class Gateway:
             await self._cache.aclose()
 
     def explain(self, request: ChatRequest | EmbedRequest) -> Ranking:
-        """Who would be asked, in which order, and why; asks nobody.
+        """Who would be asked, in which order, and why, within what the budgets leave now; asks nobody.
 
         Raises:
             Unconfigured: no model of the request's kind is deployed.
             UnknownName: the request names a model that isn't deployed.
         """
-        return self._chooser.rank(request, self._clock.now())
+        left = None if self._ledger is None else self._ledger.left_now(request.tenant, request.user)
+        return self._chooser.rank(request, self._clock.now(), left_usd=left)
 
     async def chat(self, request: ChatRequest) -> Answer:
         """The whole answer to a conversation.

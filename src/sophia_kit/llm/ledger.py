@@ -47,9 +47,18 @@ class Ledger:
 
     async def left_usd(self, tenant: str, user: str) -> Decimal | None:
         """What may still be spent today; None when no budget holds, which needs no look at the state."""
+        asked = self._left(tenant, user)
+        return None if asked is None else await asyncio.wrap_future(asked)
+
+    def left_now(self, tenant: str, user: str) -> Decimal | None:
+        """The same, for who can wait a moment: it looks at the state and blocks meanwhile."""
+        asked = self._left(tenant, user)
+        return None if asked is None else asked.result()
+
+    def _left(self, tenant: str, user: str) -> Future[Decimal | None] | None:
         if not self.budgets.holds:
             return None
-        return await asyncio.wrap_future(self._writer.submit(lambda state: self.budgets.left(state, tenant, user)))
+        return self._writer.submit(lambda state: self.budgets.left(state, tenant, user))
 
     def flush(self) -> None:
         """Wait until all calls that ended are written."""
