@@ -161,3 +161,38 @@ def test_a_killed_writer_leaves_a_readable_state(tmp_path: Path) -> None:
         assert len(state.attempts()) >= expected
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("location", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
+def test_a_server_that_was_restarted_is_connected_to_anew(open_state: OpenState, postgres_url: str) -> None:
+    import psycopg
+
+    def cut() -> None:
+        # This state's connection alone: other tests may use the server meanwhile.
+        pid = state._engine._connection.info.backend_pid  # type: ignore[attr-defined]
+        with psycopg.connect(postgres_url, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+    state = open_state()
+    begin(state, "a1")
+    cut()
+    assert [attempt.attempt_id for attempt in state.attempts()] == ["a1"], "what only reads is asked again"
+    cut()
+    with state.transaction():
+        begin(state, "a2")
+    cut()
+    with pytest.raises(SophiaError, match="PostgreSQL fails"):
+        begin(state, "a3")
+    begin(state, "a4")
+    with pytest.raises(SophiaError, match="PostgreSQL fails"), state.transaction():
+        begin(state, "a5")
+        cut()
+        begin(state, "a6")
+    assert {attempt.attempt_id for attempt in state.attempts()} == {"a1", "a2", "a4"}
+
+
+def test_an_address_that_is_none_is_said_and_not_shown() -> None:
+    with pytest.raises(ConfigError) as caught:
+        State.open("postgresql://u:canary@[h/db")
+    assert "SOPHIA_STATE_URL" in (caught.value.hint or "")
+    assert "canary" not in f"{caught.value} {caught.value.hint}"

@@ -78,8 +78,8 @@ class SqliteEngine:
 class PostgresEngine:
     """A PostgreSQL database; needs the extra `postgres`. Safe between threads.
 
-    When the server was away (a restart, a cut connection) it is connected to anew: what only reads, and a transaction that
-    has not begun, is then asked again. Of a statement that writes nobody knows whether it was carried out; it fails.
+    When the server was away (a restart, a cut connection) it is connected to anew: what only reads, and a transaction
+    that has not begun, is then asked again. Of a statement that writes nobody knows whether it was done: it fails.
     """
 
     name = "postgres"
@@ -136,7 +136,7 @@ class PostgresEngine:
             # Its text can carry a part of the password.
             raise ConfigError(
                 "The address of the state's PostgreSQL can't be read.",
-                hint="Set SOPHIA_STATE_URL as postgresql://user:password@host:5432/database, the password percent-encoded.",
+                hint="Set SOPHIA_STATE_URL as postgresql://user:password@host:5432/name, the password percent-encoded.",
             ) from None
         except self._psycopg.Error as error:
             raise _postgres_error(error) from None
@@ -167,8 +167,7 @@ def open_engine(location: str) -> Engine:
 
 
 def _sqlite_error(path: Path, error: sqlite3.Error) -> StorageError:
-    hint = "Check free space and permissions of its folder."
-    return StorageError(f"The kit's own state fails: {error}.", hint=hint, path=path)
+    return StorageError(f"The state in {path} fails: {error}.", hint="Check free space and permissions of its folder.")
 
 
 def _postgres_error(error: Exception) -> Unreachable:
