@@ -33,6 +33,8 @@ def test_in_a_project_where_nothing_is_loaded(project: Project, arguments: list[
     ("arguments", "code", "said"),
     [
         pytest.param(["revenu"], 2, "Did you mean revenue", id="unknown metric"),
+        pytest.param(["ARR"], 2, "Did you mean arr", id="a metric in capitals"),
+        pytest.param(["arr", "--where", "segment=ENTERPRISE"], 2, "Did you mean Enterprise", id="a member in capitals"),
         pytest.param(["arr", "--by", "segmnt"], 2, "Did you mean segment", id="unknown dimension"),
         pytest.param(["arr", "--grain", "fortnight"], 2, "grain", id="unknown grain"),
         pytest.param(["arr", "--compare", "last_year"], 2, "prior_year", id="unknown comparison"),

@@ -157,7 +157,7 @@ def test_a_variable_of_somebody_else_s_or_without_a_value_is_let_be(
 
 def test_a_folder_that_is_not_there_is_said_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOPHIA_ROOT", str(tmp_path / "nowhere"))
-    with pytest.raises(ConfigError, match="There is no folder .*nowhere"):
+    with pytest.raises(ConfigError, match=r"There is no folder .*nowhere"):
         load_settings()
 
 

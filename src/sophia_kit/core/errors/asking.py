@@ -69,7 +69,9 @@ class UnknownName(InputError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        self.suggestions = tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.5))
+        alike = {each.casefold(): each for each in reversed(names)}
+        near = difflib.get_close_matches(name.casefold(), alike, n=3, cutoff=0.5)
+        self.suggestions = tuple(alike[each] for each in near)
         if self.suggestions:
             hint = "Did you mean " + " or ".join(self.suggestions) + "?"
         elif names:
