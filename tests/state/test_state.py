@@ -123,8 +123,9 @@ def test_a_state_from_a_newer_version_is_refused(open_state: OpenState) -> None:
 def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
     file = tmp_path / "state.sqlite"
     file.write_bytes(b"this is not a database, whatever its name says" * 50)
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError) as caught:
         State.open(str(file))
+    assert "move it away" in (caught.value.hint or "")
 
 
 def test_an_unreachable_server_is_an_error_that_keeps_its_password() -> None:

@@ -167,7 +167,13 @@ def open_engine(location: str) -> Engine:
 
 
 def _sqlite_error(path: Path, error: sqlite3.Error) -> StorageError:
-    return StorageError(f"The state in {path} fails: {error}.", hint="Check free space and permissions of its folder.")
+    hint = "Check free space and permissions of its folder."
+    if error.sqlite_errorname in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
+        hint = (
+            "Put a copy of it back, or move it away: a new one begins without tokens, budgets, alerts and run history, "
+            "and the next load reads everything."
+        )
+    return StorageError(f"The kit's own state fails: {error}.", hint=hint, path=path)
 
 
 def _postgres_error(error: Exception) -> Unreachable:
