@@ -95,6 +95,57 @@ def test_a_pointer_to_nothing_is_a_clear_error(store: SnapshotStore, publish: Pu
         store.current()
 
 
+@pytest.mark.parametrize(
+    "said", [b"\xff\xfe", b"", b"../../etc/passwd", b"99999999T999999999999Z-99999999T999999999999Z"]
+)
+def test_a_pointer_that_holds_no_id_is_a_clear_error_and_nothing_is_removed_for_it(
+    store: SnapshotStore, publish: Publish, said: bytes
+) -> None:
+    first, second = publish(1), publish(2)
+    (store.directory / "current").write_bytes(said)
+    with pytest.raises(SnapshotDamaged, match="isn't there"):
+        store.current()
+    with store.draft(datetime(2025, 1, 3, tzinfo=UTC)) as draft:
+        assert draft.parent == second
+        assert first.path.exists()
+
+
+def test_a_pointer_that_can_t_be_read_is_a_clear_error(store: SnapshotStore, publish: Publish) -> None:
+    publish(1)
+    (store.directory / "current").unlink()
+    (store.directory / "current").mkdir()
+    for ask in (store.current, store.list):
+        with pytest.raises(SnapshotDamaged, match="Is a directory"):
+            ask()
+
+
+@pytest.mark.parametrize("damage", ["gone", "garbage", "cut"])
+def test_after_damage_a_load_begins_from_the_newest_snapshot_that_can_be_read(
+    store: SnapshotStore, publish: Publish, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def hurt(snapshot: Snapshot) -> None:
+        if damage == "gone":
+            snapshot.path.unlink()
+        elif damage == "garbage":
+            snapshot.path.write_bytes(b"no database" * 5000)
+        else:
+            os.truncate(snapshot.path, 5000)
+
+    first, second, third = publish(1, "a"), publish(2, "b"), publish(3, "c")
+    hurt(third)
+    with store.draft(datetime(2025, 1, 4, tzinfo=UTC)) as draft:
+        assert draft.parent == second
+        assert "can't be read; the next begins from" in caplog.text
+        assert first.path.exists()
+    assert third.path.exists() is (damage != "gone"), "what may still be saved by hand is not removed"
+    hurt(first)
+    hurt(second)
+    with store.draft(datetime(2025, 1, 4, tzinfo=UTC)) as draft:
+        assert draft.parent is None
+        fourth = draft.publish(demo=False, time_zone="UTC", currency="USD")
+    assert store.current() == fourth
+
+
 def test_an_unknown_id_is_a_clear_error(store: SnapshotStore, publish: Publish) -> None:
     publish(1)
     with pytest.raises(UnknownName):

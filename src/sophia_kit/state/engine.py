@@ -168,7 +168,7 @@ def open_engine(location: str) -> Engine:
 
 def _sqlite_error(path: Path, error: sqlite3.Error) -> StorageError:
     hint = "Check free space and permissions of its folder."
-    if error.sqlite_errorname in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
+    if getattr(error, "sqlite_errorname", "") in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
         hint = (
             "Put a copy of it back, or move it away: a new one begins without tokens, budgets, alerts and run history, "
             "and the next load reads everything."

@@ -11,6 +11,7 @@ the next draft removes it.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ from sophia_kit.warehouse.layout import create_layout
 
 __all__ = ["Draft", "Snapshot", "SnapshotStore"]
 
+_log = logging.getLogger(__name__)
 _TIME = "%Y%m%dT%H%M%S%fZ"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"^(\d{8}T\d{12}Z)-(\d{8}T\d{12}Z)$")
@@ -64,33 +66,30 @@ class SnapshotStore:
 
         Raises:
             NoSnapshot: nothing has been published.
-            SnapshotDamaged: the pointer names a file that isn't there.
+            SnapshotDamaged: the pointer names a file that isn't there, or can't be read.
         """
-        pointer = self.directory / "current"
-        try:
-            name = pointer.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            raise NoSnapshot(
-                "There is no snapshot yet.",
-                hint="Run `sophia ingest run`, or `sophia demo` for the demo company.",
-                path=self.directory,
-            ) from None
-        snapshot = self._parse(self.directory / f"{name}.duckdb")
+        name = self._pointed()
+        snapshot = self._parse(name)
         if snapshot is None or not snapshot.path.is_file():
             raise SnapshotDamaged(
-                f"The pointer to the current snapshot names {name!r}, which isn't there.",
-                hint="Write the id of a snapshot that is there into the pointer, or run `sophia ingest run`.",
-                path=pointer,
+                f"The pointer to the current snapshot names {name[:60]!r}, which isn't there.",
+                hint="Load again (`sophia ingest run`, `sophia demo`): that begins from the newest that can be read. "
+                "Or write the id of one that is there into the pointer.",
+                path=self._pointer,
             )
         return snapshot
 
     def list(self) -> tuple[Snapshot, ...]:
-        """All published snapshots that are kept, oldest first; empty when nothing was published."""
+        """All published snapshots that are kept, oldest first; empty when nothing was published.
+
+        Raises:
+            SnapshotDamaged: the pointer can't be read.
+        """
         try:
-            current = self.current()
+            newest = self._published()
         except NoSnapshot:
             return ()
-        return tuple(snapshot for snapshot in self._files() if snapshot.created_at <= current.created_at)
+        return tuple(snapshot for snapshot in self._files() if snapshot.created_at <= newest)
 
     def get(self, snapshot_id: str) -> Snapshot:
         """The snapshot of that id.
@@ -111,6 +110,8 @@ class SnapshotStore:
     def draft(self, known_at: datetime, *, memory_limit_mb: int = 384, threads: int = 2) -> Draft:
         """Begin a new snapshot: a copy of the current one, or an empty one. Removes what dead writers left.
 
+        Where the current one is damaged it is a copy of the newest that can be opened, and a warning says so.
+
         Raises:
             StorageError: the disk refuses.
         """
@@ -119,10 +120,9 @@ class SnapshotStore:
             for left in drafts.iterdir():
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
         try:
-            parent: Snapshot | None = self.current()
+            newest = self._published()
         except NoSnapshot:
-            parent = None
-        newest = parent.created_at if parent is not None else _BEGINNING
+            newest = _BEGINNING
         for snapshot in self._files():
             if snapshot.created_at > newest:
                 snapshot.path.unlink()
@@ -130,14 +130,21 @@ class SnapshotStore:
         created_at = max(SystemClock().now(), newest + timedelta(microseconds=1))
         name = f"{known_at.astimezone(UTC).strftime(_TIME)}-{created_at.strftime(_TIME)}"
         path = drafts / f"{name}.duckdb"
-        if parent is not None:
+        for parent in sorted(self.list(), key=lambda snapshot: snapshot.created_at, reverse=True):
             try:
                 with storage_errors(path):
                     shutil.copyfile(parent.path, path)
             except StorageError:
                 path.unlink(missing_ok=True)
                 raise
-        return Draft(self, name, path, parent, known_at.astimezone(UTC), memory_limit_mb, threads)
+            with suppress(SnapshotDamaged):
+                draft = Draft(self, name, path, parent, known_at.astimezone(UTC), memory_limit_mb, threads)
+                if parent.created_at < newest:
+                    _log.warning("The current snapshot can't be read; the next begins from %s.", parent.snapshot_id)
+                return draft
+        if newest > _BEGINNING:
+            _log.warning("No snapshot can be read; the next begins empty.")
+        return Draft(self, name, path, None, known_at.astimezone(UTC), memory_limit_mb, threads)
 
     def publish(self, draft_path: Path, snapshot_id: str) -> Snapshot:
         """Move a finished file among the snapshots and point `current` at it; then drop the oldest."""
@@ -159,16 +166,47 @@ class SnapshotStore:
     def _files(self) -> tuple[Snapshot, ...]:
         if not self.directory.is_dir():
             return ()
-        found = (self._parse(path) for path in self.directory.glob("*.duckdb"))
+        found = (self._parse(path.stem) for path in self.directory.glob("*.duckdb"))
         return tuple(sorted(snapshot for snapshot in found if snapshot is not None))
 
-    @staticmethod
-    def _parse(path: Path) -> Snapshot | None:
-        match = _NAME.match(path.stem)
+    @property
+    def _pointer(self) -> Path:
+        return self.directory / "current"
+
+    def _pointed(self) -> str:
+        """What the pointer says."""
+        try:
+            return self._pointer.read_bytes().decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            raise NoSnapshot(
+                "There is no snapshot yet.",
+                hint="Run `sophia ingest run`, or `sophia demo` for the demo company.",
+                path=self.directory,
+            ) from None
+        except OSError as error:
+            raise SnapshotDamaged(
+                f"The pointer to the current snapshot can't be read: {error.strerror}.",
+                hint="It is a file with the id of a snapshot: put it right, or remove what is in its place.",
+                path=self._pointer,
+            ) from None
+
+    def _published(self) -> datetime:
+        """When the last snapshot was made that was published. A pointer without an id doesn't tell: none is then taken
+        for unpublished."""
+        snapshot = self._parse(self._pointed())
+        if snapshot is not None:
+            return snapshot.created_at
+        return max((snapshot.created_at for snapshot in self._files()), default=_BEGINNING)
+
+    def _parse(self, name: str) -> Snapshot | None:
+        match = _NAME.fullmatch(name)
         if match is None:
             return None
-        known_at, created_at = (datetime.strptime(part, _TIME).replace(tzinfo=UTC) for part in match.groups())
-        return Snapshot(known_at, created_at, path.stem, path)
+        try:
+            known_at, created_at = (datetime.strptime(part, _TIME).replace(tzinfo=UTC) for part in match.groups())
+        except ValueError:
+            return None
+        return Snapshot(known_at, created_at, name, self.directory / f"{name}.duckdb")
 
 
 class Draft:
