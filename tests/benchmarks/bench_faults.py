@@ -51,6 +51,7 @@ KINDS: Final[tuple[FaultKind, ...]] = (
     "cut_body",
     "truncated_json",
     "malformed_json",
+    "expired_token",
 )
 KILLS: Final = 50
 HTTP: Final = HttpSettings(backoff_initial_s=0.005, backoff_max_s=0.02)

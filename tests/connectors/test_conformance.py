@@ -416,7 +416,7 @@ async def test_with_a_mix_of_all_faults_the_same_records_arrive(
     seed: int, vendor: Vendor, company: Company, truth: Digest, tmp_path: Path
 ) -> None:
     shares: dict[FaultKind, float] = dict.fromkeys(("too_many_requests", "server_error", "slow", "drop"), 0.05)
-    shares |= {"cut_body": 0.03, "truncated_json": 0.03, "malformed_json": 0.04}
+    shares |= {"cut_body": 0.03, "truncated_json": 0.03, "malformed_json": 0.04, "expired_token": 0.05}
     faults = Faults(shares=shares, seed=seed, retry_after_s=0, slow_s=0.8)
     tenacious = HASTY.model_copy(update={"attempts": 12})
     with SandboxServer(company, faults=faults, page_limit=PAGE_LIMIT) as sandbox:

@@ -138,6 +138,22 @@ def test_shares_are_drawn_by_the_seed() -> None:
     assert drawn != [other.next("/x") for _ in range(5000)]
 
 
+def test_by_its_share_a_token_ends_once_before_the_request_is_answered_and_only_where_there_is_one() -> None:
+    faults = Faults(shares={"expired_token": 0.5, "server_error": 0.3}, seed=3).start()
+    drawn = [faults.next("/x", "the same") for _ in range(2000)]
+    between: list[list[FaultKind]] = [[]]
+    for kind in drawn:
+        if kind is None:
+            between.append([])
+        else:
+            between[-1].append(kind)
+    assert {calls.count("expired_token") for calls in between} == {0, 1}
+    assert drawn.count("expired_token") > 400
+    without = [faults.next("/x") for _ in range(2000)]
+    assert (without.count("expired_token"), without.count("server_error") > 500) == (0, True)
+    assert Faults(script={1: "expired_token", 2: "expired_token"}).start().next("/x") == "expired_token"
+
+
 def test_there_can_be_a_limit() -> None:
     counter = Faults(shares={"server_error": 1.0}, limit=3).start()
     assert [counter.next("/x") for _ in range(5)] == ["server_error"] * 3 + [None] * 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -19,7 +19,7 @@ FaultKind = Literal[
     "cut_body",  # Content-Length promises more than is sent before the connection ends
     "truncated_json",  # a complete HTTP answer whose JSON stops in the middle
     "malformed_json",  # a complete HTTP answer that is no JSON
-    "expired_token",  # 401 INVALID_SESSION_ID
+    "expired_token",  # what the vendor says of a token that has ended: 401, or Slack's token_expired
 ]
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
@@ -66,17 +66,30 @@ class FaultCounter:
         self._lock = threading.Lock()
         self._requests = 0
         self._failed = 0
+        self._expired: set[Hashable] = set()
 
-    def next(self, path: str) -> FaultKind | None:
-        """The fault of this request, if any."""
+    def next(self, path: str, signed: Hashable = None) -> FaultKind | None:
+        """The fault of this request, if any.
+
+        Args:
+            signed: what a request with a token asks for; None for one without. By its share `expired_token` hits no
+                request that has none, and none again before it was answered: a token that was just renewed is good.
+        """
         faults = self._faults
         if faults.paths not in path:
             return None
         with self._lock:
             self._requests += 1
-            kind = faults.script.get(self._requests) or self._drawn(self._requests)
+            kind = faults.script.get(self._requests)
+            if kind is None:
+                kind = self._drawn(self._requests)
+                if kind == "expired_token" and (signed is None or signed in self._expired):
+                    kind = None
             if kind is None or (faults.limit is not None and self._failed >= faults.limit):
+                self._expired.discard(signed)
                 return None
+            if kind == "expired_token":
+                self._expired.add(signed)
             self._failed += 1
             return kind
 

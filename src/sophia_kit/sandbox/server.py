@@ -28,6 +28,10 @@ HEADER = "Sophia-Sandbox"
 """Header of every response; its value is the company's name. Who reads it knows that this is demo data."""
 
 
+_TOKENS = frozenset({"authorization", "x-n8n-api-key"})
+"""The headers that vendors take a token from."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
     """A request the server received; `status` is None when it sent no status line."""
@@ -149,7 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
             page_limit=sandbox.page_limit,
         )
         vendor = sandbox.vendor_of(request.path)
-        fault = sandbox.fault_counter.next(request.path)
+        signed = (self.command, self.path, body) if _TOKENS & request.headers.keys() else None
+        fault = sandbox.fault_counter.next(request.path, signed)
         response = self._answer(vendor, request, fault)
         sandbox.requests.append(
             LoggedRequest(self.command, self.path, None if fault == "drop" else response.status, fault)
