@@ -370,7 +370,7 @@ async def test_reading_stops_when_the_organisation_s_api_use_passes_its_share(
 async def test_an_unknown_object_is_named_with_suggestions(salesforce: Salesforce) -> None:
     with pytest.raises(UnknownName) as caught:
         await anext(salesforce.read("Acount", None, FIELDS))
-    assert caught.value.suggestions == ("Account",)
+    assert caught.value.suggestions == ("Account", "Contact")
 
 
 @pytest.mark.parametrize("since", ["", "yesterday", "2025-12-31", "2025-12-31T00:00:00", "0' OR Id != '"])
