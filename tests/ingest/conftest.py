@@ -105,6 +105,8 @@ def new_workplace(company: Company, tmp_path: Path) -> NewWorkplace:
             "landing": LandingSettings(path=landing),
             "http": HttpSettings(attempts=3, backoff_initial_s=0.01, backoff_max_s=0.02),
         }
-        return Workplace(load_settings(root or tmp_path / f"work{next(made)}", **(options | settings)))
+        place = root or tmp_path / f"work{next(made)}"
+        place.mkdir(exist_ok=True)
+        return Workplace(load_settings(place, **(options | settings)))
 
     return new
