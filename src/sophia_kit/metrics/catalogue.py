@@ -47,6 +47,7 @@ class Catalogue:
         self._definitions = {definition.name: definition for definition in definitions}
         self._origins = dict(origins or {})
         self._compiled: dict[tuple[str, Shape, Dialect], tuple[RowsDefinition, Compiled]] = {}
+        self._digests: dict[str, tuple[Definition, str]] = {}
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Catalogue:
@@ -129,10 +130,16 @@ class Catalogue:
 
     def digest(self, definition: Definition) -> str:
         """sha256 (hex) of the definition, and of those it derives from."""
-        if not isinstance(definition, DerivedDefinition):
-            return definition.digest
-        below = [self.digest(self.get(item.metric)) for item in definition.inputs.values()]
-        return hashlib.sha256("\n".join([definition.digest, *below]).encode()).hexdigest()
+        kept = self._digests.get(definition.name)
+        # A variation of a definition may bear its name.
+        if kept is not None and kept[0] is definition:
+            return kept[1]
+        digest = definition.digest
+        if isinstance(definition, DerivedDefinition):
+            below = [self.digest(self.get(item.metric)) for item in definition.inputs.values()]
+            digest = hashlib.sha256("\n".join([digest, *below]).encode()).hexdigest()
+        self._digests[definition.name] = definition, digest
+        return digest
 
     def compile(self, definition: RowsDefinition, shape: Shape, dialect: Dialect = "duckdb") -> Compiled:
         """The statement for `definition`, compiled once for each shape and dialect."""

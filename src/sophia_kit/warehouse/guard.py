@@ -9,8 +9,8 @@ from sophia_kit.core.errors import QueryRefused
 __all__ = ["require_select"]
 
 
-def require_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Pass when `sql` is exactly one SELECT (WITH, VALUES and FROM-first forms are SELECTs).
+def require_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    """The statement, parsed, when `sql` is exactly one SELECT (WITH, VALUES and FROM-first forms are SELECTs).
 
     Raises:
         QueryRefused: anything else, including text that doesn't parse.
@@ -27,3 +27,4 @@ def require_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     kind = statements[0].type
     if kind != duckdb.StatementType.SELECT:
         raise QueryRefused(f"The query is a {kind.name}, not a SELECT.", hint="The warehouse is read-only.")
+    return statements[0]

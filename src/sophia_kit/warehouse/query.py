@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -16,6 +16,7 @@ from sophia_kit.core.clock import SystemClock
 from sophia_kit.core.errors import QueryLimit, QueryRefused, SnapshotDamaged, WarehouseError
 from sophia_kit.core.spans import told_span
 from sophia_kit.warehouse.canonical import model_references, models
+from sophia_kit.warehouse.deadlines import Deadlines
 from sophia_kit.warehouse.digest import rows_digest
 from sophia_kit.warehouse.engine import Dialect, QueryProvenance, QueryResult, TableFreshness
 from sophia_kit.warehouse.guard import require_select
@@ -32,6 +33,11 @@ __all__ = ["Warehouse"]
 Params = Sequence[Any] | Mapping[str, Any] | None
 
 CATALOG = "snapshot"
+
+_KEPT_STATEMENTS: Final = 256
+# Of the relation that a query is read through; without one DuckDB draws a random name for each.
+_ALIAS: Final = "found"
+_deadlines: Final = Deadlines()
 
 
 class Warehouse:
@@ -65,7 +71,6 @@ class Warehouse:
         self._local = threading.local()
         self._running: set[duckdb.DuckDBPyConnection] = set()
         self._guard = threading.Lock()
-        self._passed: set[str] = set()
         self._closed = False
 
     @classmethod
@@ -140,9 +145,7 @@ class Warehouse:
         if self._closed:
             raise WarehouseError("The warehouse is closed.", hint="Open it again.")
         cursor = self._cursor()
-        if sql not in self._passed:
-            require_select(cursor, sql)
-            self._passed.add(sql)
+        statement = self._parsed(cursor, sql)
         limit = self._row_limit if row_limit is None else row_limit
         patience = self._timeout_s if timeout_s is None else timeout_s
         ran_at, began = SystemClock().now(), time.perf_counter()
@@ -151,7 +154,7 @@ class Warehouse:
         )
         with asking as span, self._watched(cursor, patience) as timed_out:
             try:
-                frame = _fetch(cursor, sql, params, limit)
+                frame = _fetch(cursor, statement, params, limit)
                 if span is not None:
                     span.set_attribute("db.response.returned_rows", frame.height)
             except duckdb.InterruptException as error:
@@ -217,8 +220,23 @@ class Warehouse:
         if cursor is None:
             with self._guard:
                 cursor = self._connection.cursor()
-            self._local.cursor = cursor
+            self._local.cursor, self._local.statements = cursor, {}
         return cursor
+
+    def _parsed(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+        """The statement, parsed once for each cursor.
+
+        Raises:
+            QueryRefused: it isn't a single SELECT.
+        """
+        known: dict[str, duckdb.Statement] = self._local.statements
+        found = known.get(sql)
+        if found is None:
+            found = require_select(cursor, sql)
+            if len(known) >= _KEPT_STATEMENTS:
+                known.clear()
+            known[sql] = found
+        return found
 
     @contextmanager
     def _watched(self, cursor: duckdb.DuckDBPyConnection, patience: float) -> Iterator[threading.Event]:
@@ -228,15 +246,12 @@ class Warehouse:
             timed_out.set()
             cursor.interrupt()
 
-        timer = threading.Timer(patience, stop)
-        timer.daemon = True
         with self._guard:
             self._running.add(cursor)
-        timer.start()
         try:
-            yield timed_out
+            with _deadlines.within(patience, stop):
+                yield timed_out
         finally:
-            timer.cancel()
             with self._guard:
                 self._running.discard(cursor)
 
@@ -245,11 +260,11 @@ def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
 
 
-def _fetch(cursor: duckdb.DuckDBPyConnection, sql: str, params: Params, limit: int) -> pl.DataFrame:
+def _fetch(cursor: duckdb.DuckDBPyConnection, statement: duckdb.Statement, params: Params, limit: int) -> pl.DataFrame:
     import polars as pl
     import pyarrow as pa
 
-    reader = cursor.sql(sql, params=params).to_arrow_reader(min(limit + 1, 100_000))
+    reader = cursor.sql(statement, alias=_ALIAS, params=params).to_arrow_reader(min(limit + 1, 100_000))
     batches, count = [], 0
     for batch in reader:
         batches.append(batch)
