@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,39 +75,54 @@ def landing(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def few(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the deliveries those of two small tables. Not to be changed."""
+    folder = tmp_path_factory.mktemp("few")
+    shutil.copy2(landing / "_manifest.json", folder)
+    for table in ("plans", "quotas"):
+        shutil.copytree(landing / table, folder / table)
+    return folder
+
+
 @pytest.fixture
 def server(company: Company) -> Iterator[SandboxServer]:
     with SandboxServer(company) as running:
         yield running
 
 
+def workplace(
+    company: Company, root: Path, /, *, base_url: str | None = None, landing: Path | None = None, **settings: Any
+) -> Workplace:
+    """A demo workspace in a folder, which is made where it is missing; `base_url` is Salesforce's, None for none; so is
+    `landing`."""
+    salesforce: dict[str, Any] = {}
+    if base_url is not None:
+        salesforce = {
+            "base_url": base_url,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "refresh_token": REFRESH_TOKEN,
+            "requests_per_second": 1000,
+        }
+    options: dict[str, Any] = {
+        "workspace": "demo",
+        "frozen_at": company.now,
+        "company": CompanySettings(name=company.name, time_zone=company.time_zone, currency=company.currency),
+        "salesforce": salesforce,
+        "landing": LandingSettings(path=landing),
+        "http": HttpSettings(attempts=3, backoff_initial_s=0.01, backoff_max_s=0.02),
+    }
+    root.mkdir(exist_ok=True)
+    return Workplace(load_settings(root, **(options | settings)))
+
+
 @pytest.fixture
 def new_workplace(company: Company, tmp_path: Path) -> NewWorkplace:
-    """Makes demo workspaces; `base_url` is Salesforce's, None for none; so is `landing`."""
+    """Makes workspaces as `workplace` does, in folders of the test's own unless told otherwise."""
     made = iter(range(100))
 
-    def new(
-        *, base_url: str | None = None, landing: Path | None = None, root: Path | None = None, **settings: Any
-    ) -> Workplace:
-        salesforce: dict[str, Any] = {}
-        if base_url is not None:
-            salesforce = {
-                "base_url": base_url,
-                "client_id": CLIENT_ID,
-                "client_secret": CLIENT_SECRET,
-                "refresh_token": REFRESH_TOKEN,
-                "requests_per_second": 1000,
-            }
-        options: dict[str, Any] = {
-            "workspace": "demo",
-            "frozen_at": company.now,
-            "company": CompanySettings(name=company.name, time_zone=company.time_zone, currency=company.currency),
-            "salesforce": salesforce,
-            "landing": LandingSettings(path=landing),
-            "http": HttpSettings(attempts=3, backoff_initial_s=0.01, backoff_max_s=0.02),
-        }
-        place = root or tmp_path / f"work{next(made)}"
-        place.mkdir(exist_ok=True)
-        return Workplace(load_settings(place, **(options | settings)))
+    def new(*, root: Path | None = None, **given: Any) -> Workplace:
+        return workplace(company, root or tmp_path / f"work{next(made)}", **given)
 
     return new

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.ingest.conftest import NewWorkplace
+from tests.ingest.conftest import NewWorkplace, Workplace, workplace
 
 from sophia_kit.core.errors import Busy, IngestError, NoSnapshot, Unconfigured, UnknownName
 from sophia_kit.core.files import file_lock
 from sophia_kit.core.settings import CompanySettings, LandingSettings
-from sophia_kit.ingest import ProgressEvent, Span, ingest, load_contracts, run_ingest
+from sophia_kit.ingest import IngestReport, ProgressEvent, Span, ingest, load_contracts, run_ingest
 from sophia_kit.ingest.privacy import Treatment
 from sophia_kit.metrics import Calendar, Catalogue, MetricQuery, evaluate
 from sophia_kit.sandbox import Company, Faults, SandboxServer, deliver
@@ -25,13 +27,44 @@ from sophia_kit.warehouse import Warehouse
 DOWN = "http://127.0.0.1:9"
 
 
-def test_what_is_loaded_is_what_a_perfect_loader_holds(
-    new_workplace: NewWorkplace, server: SandboxServer, landing: Path, company: Company
-) -> None:
-    work = new_workplace(base_url=server.base_url, landing=landing)
-    events: list[ProgressEvent] = []
-    report = work.load(progress=events.append)
+@dataclass(frozen=True, slots=True)
+class FirstLoad:
+    """A load of Salesforce and all deliveries into a new workspace. Not to be changed."""
 
+    work: Workplace
+    report: IngestReport
+    events: list[ProgressEvent]
+
+
+@pytest.fixture(scope="module")
+def served(company: Company) -> Iterator[SandboxServer]:
+    """Not to be changed."""
+    with SandboxServer(company) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def first(
+    company: Company, served: SandboxServer, landing: Path, tmp_path_factory: pytest.TempPathFactory
+) -> FirstLoad:
+    events: list[ProgressEvent] = []
+    work = workplace(company, tmp_path_factory.mktemp("first"), base_url=served.base_url, landing=landing)
+    report = work.load(progress=events.append)
+    work.state.close()
+    return FirstLoad(work, report, events)
+
+
+@pytest.fixture
+def loaded(
+    first: FirstLoad, served: SandboxServer, landing: Path, new_workplace: NewWorkplace, tmp_path: Path
+) -> Workplace:
+    """A workspace of the test's own in which the first load is done."""
+    root = Path(shutil.copytree(first.work.settings.root, tmp_path / "loaded"))
+    return new_workplace(base_url=served.base_url, landing=landing, root=root)
+
+
+def test_what_is_loaded_is_what_a_perfect_loader_holds(first: FirstLoad, company: Company) -> None:
+    work, report, events = first.work, first.report, first.events
     assert report.complete
     assert report.demo
     assert report.snapshot == work.store.current()
@@ -55,11 +88,8 @@ def test_what_is_loaded_is_what_a_perfect_loader_holds(
     assert {event.table for event in events if event.stage == "complete"} == {contract.table for contract in loaded}
 
 
-def test_the_planted_malformed_records_are_all_in_quarantine(
-    new_workplace: NewWorkplace, server: SandboxServer, landing: Path, company: Company
-) -> None:
-    work = new_workplace(base_url=server.base_url, landing=landing)
-    report = work.load()
+def test_the_planted_malformed_records_are_all_in_quarantine(first: FirstLoad) -> None:
+    work, report = first.work, first.report
     held = work.rows("SELECT table_name, count(*) FROM meta.quarantine WHERE resolved_at IS NULL GROUP BY ALL")
     refused = {table.table: table.rows_quarantined for table in report.tables if table.rows_quarantined}
     assert dict(held) == refused
@@ -69,11 +99,8 @@ def test_the_planted_malformed_records_are_all_in_quarantine(
     assert all(json.loads(row[0]) for row in work.rows("SELECT record FROM meta.quarantine"))
 
 
-def test_the_same_load_twice_gives_the_same_rows(
-    new_workplace: NewWorkplace, server: SandboxServer, landing: Path
-) -> None:
-    work = new_workplace(base_url=server.base_url, landing=landing)
-    work.load()
+def test_the_same_load_twice_gives_the_same_rows(loaded: Workplace) -> None:
+    work = loaded
     first, marks = work.digest(), work.rows("SELECT source_id, loaded_at, load_id FROM raw.payments ORDER BY ALL")
     again = work.load()
     assert (work.digest(), sum(table.rows_merged for table in again.tables)) == (first, 0)
@@ -84,17 +111,14 @@ def test_the_same_load_twice_gives_the_same_rows(
 
 
 def test_two_days_in_turn_give_the_same_as_the_second_day_at_once(
-    new_workplace: NewWorkplace, company: Company, tmp_path: Path
+    loaded: Workplace, landing: Path, new_workplace: NewWorkplace, company: Company, tmp_path: Path
 ) -> None:
     folder = tmp_path / "landing"
+    shutil.copytree(landing, folder)
     later = company.at(company.day + timedelta(2))
-    with SandboxServer(company) as server:
-        deliver(company, folder)
-        in_turn = new_workplace(base_url=server.base_url, landing=folder)
-        in_turn.load()
-        server.advance(2)
+    with SandboxServer(later) as server:
         deliver(later, folder)
-        in_turn = in_turn.on(later)
+        in_turn = new_workplace(base_url=server.base_url, landing=folder, root=loaded.settings.root).on(later)
         second = in_turn.load()
         at_once = new_workplace(base_url=server.base_url, landing=folder).on(later)
         at_once.load()
@@ -114,9 +138,9 @@ def test_two_days_in_turn_give_the_same_as_the_second_day_at_once(
 
 
 def test_a_vendors_bad_day_does_not_show_in_the_rows(
-    new_workplace: NewWorkplace, server: SandboxServer, company: Company
+    new_workplace: NewWorkplace, served: SandboxServer, company: Company
 ) -> None:
-    calm = new_workplace(base_url=server.base_url)
+    calm = new_workplace(base_url=served.base_url)
     calm.load()
     kinds: tuple[FaultKind, ...] = (
         "server_error",
@@ -135,10 +159,9 @@ def test_a_vendors_bad_day_does_not_show_in_the_rows(
 
 
 def test_a_source_that_fails_leaves_its_tables_as_they_were(
-    new_workplace: NewWorkplace, server: SandboxServer, landing: Path, company: Company
+    loaded: Workplace, new_workplace: NewWorkplace, served: SandboxServer, landing: Path, company: Company
 ) -> None:
-    work = new_workplace(base_url=server.base_url, landing=landing)
-    work.load()
+    work = loaded
     before = work.rows("SELECT count(*) FROM raw.salesforce_accounts")
     later = work.on(company.at(company.day + timedelta(1)))
     broken = new_workplace(base_url=DOWN, landing=landing, root=work.settings.root, frozen_at=later.settings.frozen_at)
@@ -168,7 +191,7 @@ def test_a_source_that_fails_leaves_its_tables_as_they_were(
     assert (audit["salesforce_users"], audit["payments"]) == ("failed", "complete")
 
     recovered = new_workplace(
-        base_url=server.base_url, landing=landing, root=work.settings.root, frozen_at=later.settings.frozen_at
+        base_url=served.base_url, landing=landing, root=work.settings.root, frozen_at=later.settings.frozen_at
     )
     assert recovered.load().complete
     assert recovered.rows("SELECT * FROM meta.behind") == []
@@ -189,9 +212,9 @@ def test_nothing_is_published_when_every_source_fails(new_workplace: NewWorkplac
     assert all(attempt.error for attempt in attempts)
 
 
-def test_one_unreadable_file_fails_its_table_only(new_workplace: NewWorkplace, landing: Path, tmp_path: Path) -> None:
+def test_one_unreadable_file_fails_its_table_only(new_workplace: NewWorkplace, few: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
-    shutil.copytree(landing, folder)
+    shutil.copytree(few, folder)
     plans = next((folder / "plans").glob("*.parquet"))
     good = plans.read_bytes()
     plans.write_bytes(good[: len(good) // 2])
@@ -199,18 +222,19 @@ def test_one_unreadable_file_fails_its_table_only(new_workplace: NewWorkplace, l
     report = work.load()
     assert [table.table for table in report.failed] == ["plans"]
     assert "can't be read as Parquet" in str(report.failed[0].note)
+    assert [table.table for table in report.tables if table.status == "complete"] == ["quotas"]
     assert work.rows("SELECT count(*) FROM raw.plans") == [(0,)]
     assert work.rows("SELECT last_success_at FROM meta.freshness WHERE table_name = 'plans'") == [(None,)]
     plans.write_bytes(good)
-    assert work.load().complete
+    assert {table.table for table in work.load().tables if table.status == "complete"} == {"plans", "quotas"}
     assert work.rows("SELECT status FROM meta.load_audit WHERE table_name = 'plans' ORDER BY attempt_id, status") != []
 
 
 def test_a_file_delivered_again_with_other_content_is_read_again(
-    new_workplace: NewWorkplace, landing: Path, tmp_path: Path
+    new_workplace: NewWorkplace, few: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
-    shutil.copytree(landing, folder)
+    shutil.copytree(few, folder)
     work = new_workplace(landing=folder)
     work.load()
     path = next((folder / "plans").glob("*.parquet"))
@@ -225,9 +249,9 @@ def test_a_file_delivered_again_with_other_content_is_read_again(
     assert next(table.rows_read for table in work.load().tables if table.table == "plans") == 0
 
 
-def test_a_column_nobody_knew_is_added_and_noted(new_workplace: NewWorkplace, landing: Path, tmp_path: Path) -> None:
+def test_a_column_nobody_knew_is_added_and_noted(new_workplace: NewWorkplace, few: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
-    shutil.copytree(landing, folder)
+    shutil.copytree(few, folder)
     work = new_workplace(landing=folder)
     work.load()
     path = next((folder / "plans").glob("*.parquet"))
@@ -275,10 +299,10 @@ def test_empty_is_not_success(new_workplace: NewWorkplace, landing: Path, tmp_pa
 
 
 def test_a_load_where_every_record_is_refused_is_no_success(
-    new_workplace: NewWorkplace, landing: Path, tmp_path: Path
+    new_workplace: NewWorkplace, few: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "copy"
-    shutil.copytree(landing, folder)
+    shutil.copytree(few, folder)
     for file in (folder / "plans").glob("*.parquet"):
         pl.read_parquet(file).with_columns(pl.col("value").cast(pl.String)).write_parquet(file)
     work = new_workplace(landing=folder)
@@ -289,11 +313,11 @@ def test_a_load_where_every_record_is_refused_is_no_success(
     assert refused == [(plans.rows_read,)]
 
 
-def test_demo_and_live_data_never_mix(new_workplace: NewWorkplace, landing: Path, tmp_path: Path) -> None:
+def test_demo_and_live_data_never_mix(new_workplace: NewWorkplace, few: Path, tmp_path: Path) -> None:
     live = tmp_path / "live"
-    shutil.copytree(landing, live)
+    shutil.copytree(few, live)
     (live / "_manifest.json").unlink()
-    work = new_workplace(landing=landing)
+    work = new_workplace(landing=few)
     work.load()
     current = work.store.current()
     with pytest.raises(IngestError, match="never mixed") as caught:
@@ -304,12 +328,12 @@ def test_demo_and_live_data_never_mix(new_workplace: NewWorkplace, landing: Path
 
 
 def test_two_sources_of_different_kind_never_mix(
-    new_workplace: NewWorkplace, server: SandboxServer, landing: Path, tmp_path: Path
+    new_workplace: NewWorkplace, served: SandboxServer, few: Path, tmp_path: Path
 ) -> None:
     live = tmp_path / "live"
-    shutil.copytree(landing, live)
+    shutil.copytree(few, live)
     (live / "_manifest.json").write_text('{"demo": false}')
-    work = new_workplace(base_url=server.base_url, landing=live)
+    work = new_workplace(base_url=served.base_url, landing=live)
     with pytest.raises(IngestError, match="never mixed"):
         work.load()
     with pytest.raises(NoSnapshot):
@@ -332,43 +356,42 @@ def test_a_half_configured_vendor_is_not_left_out_in_silence(new_workplace: NewW
     assert "SOPHIA_SALESFORCE__CLIENT_ID" in caught.value.missing
 
 
-def test_another_load_at_work_is_said_to_be_at_work(new_workplace: NewWorkplace, landing: Path) -> None:
-    work = new_workplace(landing=landing)
+def test_another_load_at_work_is_said_to_be_at_work(new_workplace: NewWorkplace, few: Path) -> None:
+    work = new_workplace(landing=few)
     with file_lock(work.settings.locks_dir / "ingest.lock", what="a test"), pytest.raises(Busy):
         work.load()
     assert work.load().snapshot == work.store.current()
 
 
-def test_a_clock_that_went_back_is_refused(new_workplace: NewWorkplace, landing: Path, company: Company) -> None:
-    work = new_workplace(landing=landing)
+def test_a_clock_that_went_back_is_refused(new_workplace: NewWorkplace, few: Path, company: Company) -> None:
+    work = new_workplace(landing=few)
     work.load()
     with pytest.raises(IngestError, match="the clock stands before it"):
         work.on(company.at(company.day - timedelta(1))).load()
 
 
-def test_another_time_zone_needs_another_workspace(new_workplace: NewWorkplace, landing: Path) -> None:
-    work = new_workplace(landing=landing)
+def test_another_time_zone_needs_another_workspace(new_workplace: NewWorkplace, few: Path) -> None:
+    work = new_workplace(landing=few)
     work.load()
-    moved = new_workplace(landing=landing, root=work.settings.root, company=CompanySettings(time_zone="Europe/Berlin"))
+    moved = new_workplace(landing=few, root=work.settings.root, company=CompanySettings(time_zone="Europe/Berlin"))
     with pytest.raises(IngestError, match="time zone is now Europe/Berlin"):
         moved.load()
 
 
-def test_a_source_may_be_read_alone(new_workplace: NewWorkplace, landing: Path) -> None:
-    work = new_workplace(base_url=DOWN, landing=landing)
+def test_a_source_may_be_read_alone(new_workplace: NewWorkplace, few: Path) -> None:
+    work = new_workplace(base_url=DOWN, landing=few)
     assert {table.source for table in work.load(only=["landing"]).tables} == {"landing"}
 
 
 def test_lost_state_costs_a_full_reading_and_no_rows(
-    new_workplace: NewWorkplace, server: SandboxServer, landing: Path
+    loaded: Workplace, new_workplace: NewWorkplace, served: SandboxServer, landing: Path
 ) -> None:
-    work = new_workplace(base_url=server.base_url, landing=landing)
-    work.load()
+    work = loaded
     before = work.digest()
     work.state.close()
     for left in Path(work.settings.state_location).parent.glob("state.sqlite*"):
         left.unlink()
-    work = new_workplace(base_url=server.base_url, landing=landing, root=work.settings.root)
+    work = new_workplace(base_url=served.base_url, landing=landing, root=work.settings.root)
     report = work.load()
     assert (work.digest(), {attempt.mode for attempt in work.state.attempts()}) == (before, {"full"})
     assert sum(table.rows_deleted for table in report.tables) == 0
@@ -433,8 +456,8 @@ def _moved(landing: Path, to: Path) -> Path:
     return to
 
 
-def test_settings_of_the_landing_zone_are_the_default(new_workplace: NewWorkplace, landing: Path) -> None:
+def test_settings_of_the_landing_zone_are_the_default(new_workplace: NewWorkplace, few: Path) -> None:
     work = new_workplace()
-    moved = work.settings.model_copy(update={"landing": LandingSettings(path=landing)})
+    moved = work.settings.model_copy(update={"landing": LandingSettings(path=few)})
     report = run_ingest(moved, work.state, work.store, moved.clock())
     assert {table.source for table in report.tables} == {"landing"}
