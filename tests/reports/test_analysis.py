@@ -81,7 +81,7 @@ def test_a_text_that_passes_is_the_narrative_with_the_kits_numbers_and_the_rules
         "version": author.version,
         "reason": "It passed the check.",
     }
-    assert str(author.version).endswith("prompt 1, check 1")
+    assert str(author.version).endswith("prompt 1, check 2")
 
 
 def test_a_text_that_fails_is_repaired_once_and_the_model_is_told_what_was_wrong(

@@ -18,7 +18,7 @@ from sophia_kit.llm.grounding.rules.references import check_references
 
 __all__ = ["VERSION", "check"]
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rules and their words together: raised when the same text may be judged otherwise."""
 
 _RULES: Final[tuple[Callable[[Text, Material], Iterator[Finding]], ...]] = (

@@ -13,6 +13,7 @@ __all__ = ["Clause", "Saying", "clauses_of"]
 _MARKS = frozenset(",;:()—–…")
 _CARRYING = frozenset({"or", "nor"})
 _NEAR = 4
+_PASSIVE = frozenset({"was", "were", "is", "are", "been", "being"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class Clause:
     tokens: tuple[Token, ...]
     first: int
     sayings: tuple[Saying, ...]
+
+    @property
+    def continues(self) -> bool:
+        """Whether it begins with its word for no change, and so speaks of what stands before it: "the same as"."""
+        first = next((token for token in self.tokens if token.kind != "mark"), None)
+        return any(saying.token is first and saying.claim == "flat" for saying in self.sayings)
 
 
 def clauses_of(text: Text, sentence: Sentence) -> tuple[Clause, ...]:
@@ -110,9 +117,10 @@ class _Reader:
             return self.words.firm[lower], True, False
         if lower in self.words.soft:
             return self.words.soft[lower], False, False
-        if lower in self.words.before_target and self._aims(index):
+        if lower in self.words.before_target:
             claim, denied = self.words.before_target[lower]
-            return claim, True, denied
+            if self._aims(index) or (denied and self._was_aimed_at(index)):
+                return claim, True, denied
         return None
 
     def _aims(self, index: int) -> bool:
@@ -123,6 +131,12 @@ class _Reader:
             if _within(token, self.targets):
                 return True
         return False
+
+    def _was_aimed_at(self, index: int) -> bool:
+        """Whether a word for a target stands shortly before it as its object: "the plan was met"."""
+        before = self.tokens[max(index - _NEAR, 0) : index]
+        passive = bool(before) and before[-1].lower in _PASSIVE
+        return passive and any(token.kind == "word" and _within(token, self.targets) for token in before)
 
     def _sayings(self, begin: int, end: int, negators: int) -> tuple[list[Saying], int, int]:
         """What the clause says, the negations of its last word, and those at its very end that negate nothing in it."""
@@ -170,7 +184,9 @@ class _Reader:
         return 0
 
     def _forecast(self, begin: int, index: int) -> str | None:
-        near = self.tokens[max(begin, index - _NEAR) : index]
+        # "expects revenue of all its customers to rise": before `to` a forecast may stand at any distance.
+        far = index > begin and self.tokens[index - 1].lower == "to"
+        near = self.tokens[begin if far else max(begin, index - _NEAR) : index]
         said = (token for token in reversed(near) if token.kind == "word")
         return next((t.text for t in said if t.lower in self.words.forecast or _within(t, self.promised)), None)
 

@@ -50,6 +50,9 @@ class DirectionWords:
         phrases: patterns of what says a direction, firmly, by more than one word.
         targeted: words that become firm beside a word for a target.
         before_target: words that say something of a target only shortly before it: a claim, and whether it is negated.
+        sizes: words for a change that say that it has a size, and not which way it went.
+        neutral: verbs before "to" and a value that don't say it either.
+        opening: words that may stand beside a judgement that opens a sentence.
     """
 
     firm: dict[str, Claim]
@@ -62,6 +65,9 @@ class DirectionWords:
     pronouns: frozenset[str]
     pointing: frozenset[str]
     going_on: frozenset[str]
+    sizes: frozenset[str]
+    neutral: frozenset[str]
+    opening: frozenset[str]
     pace: frozenset[str]
     forecast: frozenset[str]
     forecast_phrases: re.Pattern[str]
@@ -83,6 +89,8 @@ def lexicon() -> Lexicon:
     raw = yaml.safe_load((folder / "lexicon.yaml").read_text(encoding="utf-8"))
     words = raw["vocabulary"]
     english = frozenset((folder / "english.txt").read_text(encoding="ascii").split())
+    directions = direction_words()
+    english |= directions.firm.keys() | directions.soft.keys()
     english = (english | _set(words["openers"]) | _set(words["added"])) - _set(words["taken"])
     numbers, dates = raw["numbers"], raw["dates"]
     of_all, things = ("|".join(numbers[name].split()) for name in ("all", "things"))
@@ -123,6 +131,9 @@ def direction_words() -> DirectionWords:
         pronouns=_set(raw["pronouns"]),
         pointing=_set(raw["pointing"]),
         going_on=_set(raw["going_on"]),
+        sizes=_set(raw["sizes"]),
+        neutral=_set(raw["neutral"]),
+        opening=_set(raw["opening"]),
         pace=_set(raw["pace"]),
         forecast=_set(raw["forecast"]),
         forecast_phrases=_any(raw["forecast_phrases"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sophia_kit.llm.grounding.clauses import clauses_of
 from sophia_kit.llm.grounding.finding import Finding
 from sophia_kit.llm.grounding.lexicon import lexicon
 from sophia_kit.llm.grounding.material import Kind, Material
@@ -57,10 +58,26 @@ def kinds_said(text: Text, sentence: Sentence) -> dict[Kind, tuple[int, str]]:
     return found
 
 
+def _judged(text: Text, sentence: Sentence, material: Material) -> Iterator[Kind]:
+    """The kinds of changes that a firm word beside their value is held against: "lower than a year earlier"."""
+    clauses = clauses_of(text, sentence)
+    named = [[t.text for t in one.tokens if t.kind == "reference" and t.text in material.numbers] for one in clauses]
+    for number, clause in enumerate(clauses):
+        values = named[number]
+        if not values and clause.continues and number:
+            values = named[number - 1]
+        elif not values and number + 1 < len(clauses) and not clauses[number + 1].sayings:
+            values = named[number + 1]
+        if any(saying.firm for saying in clause.sayings):
+            kinds = (material.kind(fact.name) for name in values for fact in material.changes(name))
+            yield from (kind for kind in kinds if kind is not None)
+
+
 def _comparisons(text: Text, sentence: Sentence, material: Material) -> Iterator[Finding]:
     """A year earlier is said only beside a fact that was compared with it, so far as the facts' names tell."""
     names = [token.text for token in sentence.tokens if token.kind == "reference" and token.text in material.numbers]
     kinds = {material.kind(name) for name in names if material.moved(material.numbers[name]) or ".vs_" in name}
+    kinds |= set(_judged(text, sentence, material))
     for kind, (at, said) in kinds_said(text, sentence).items():
         if kind == "target" or kind in kinds or None in kinds:
             continue

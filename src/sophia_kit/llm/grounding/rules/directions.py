@@ -9,13 +9,14 @@ from typing import Final
 from sophia_kit.core.fact import Fact
 from sophia_kit.llm.grounding.clauses import Clause, Saying, clauses_of
 from sophia_kit.llm.grounding.finding import Finding
-from sophia_kit.llm.grounding.lexicon import direction_words
+from sophia_kit.llm.grounding.lexicon import direction_words, lexicon
 from sophia_kit.llm.grounding.material import Kind, Material
 from sophia_kit.llm.grounding.reading import Sentence, Text, Token
 from sophia_kit.llm.grounding.rules.dates import kinds_said
 
 __all__ = ["check_directions"]
 
+_GIVING: Final = frozenset({"of", "is", "was", "at", "by"})
 _FUTURE: Final = frozenset({"will", "shall", "'ll"})
 
 
@@ -70,6 +71,8 @@ class _Judge:
                 elif found := self._judge(saying, number):
                     yield found
             yield from self._unspoken(number)
+        yield from self._unsigned()
+        yield from self._arrivals()
         for placed in self.placed:
             for item in placed:
                 if self.material.moved(item.fact):
@@ -86,7 +89,7 @@ class _Judge:
         """Hold a word against the change it speaks of."""
         words = direction_words()
         near = saying.token.lower in words.before_target
-        aimed = near or ("target" in self.kinds and saying.token.lower in words.targeted)
+        aimed = near or (saying.token.lower in words.targeted and self._aims(number))
         firm = saying.firm or aimed
         facts = self._spoken_of(saying, number, aimed=aimed)
         if not facts:
@@ -115,25 +118,51 @@ class _Judge:
         return None
 
     def _spoken_of(self, saying: Saying, number: int, *, aimed: bool) -> list[Fact]:
-        here = self.placed[number]
-        if here:
-            return self._of(saying, here, aimed=aimed, level=saying.firm or aimed)
-        firm = saying.firm or aimed
+        here, firm = self.placed[number], saying.firm or aimed
+        if here and ((facts := self._of(saying, here, aimed=aimed, level=firm)) or firm):
+            return facts
+        if self._opens(saying, number) and (moved := self._moved(number + 1)):
+            return moved[:1]
         for other in self._neighbours(number):
-            if not firm and (other < number or self.clauses[other].sayings):
+            # What is said softly is said of what follows, up to the next word of direction.
+            if not firm and (other < number or any(one.sayings for one in self.clauses[number + 1 : other + 1])):
                 continue
+            if other < number and any(token.lower == "both" for token in self.sentence.tokens):
+                return [fact for before in range(number) for fact in self._moved(before)]
+            goes_on = self._goes_on(other) or (other == number - 1 and self.clauses[number].continues)
             # What is said of a list is said of all of it.
-            if all_moved := [item.fact for item in self.placed[other] if self.material.moved(item.fact)]:
+            if all_moved := self._moved(other):
                 return all_moved
-            if facts := self._of(saying, self.placed[other], aimed=aimed, level=firm and self._goes_on(other)):
+            if facts := self._of(saying, self.placed[other], aimed=aimed, level=firm and goes_on):
                 return facts
         if firm and self.topic is not None and self._points_back(self.clauses[number], saying):
             return [self.topic]
         return []
 
+    def _aims(self, number: int) -> bool:
+        """Whether the clause speaks of a target: it names one, or the sentence does and it has no other change."""
+        if "target" not in self.kinds or not self._moved(number):
+            return "target" in self.kinds
+        tokens = self.clauses[number].tokens
+        return bool(dict(lexicon().comparisons)["target"].search(self.text.masked, tokens[0].at, tokens[-1].end))
+
+    def _moved(self, number: int) -> list[Fact]:
+        """The changes that the clause refers to; none when there is no such clause."""
+        placed = self.placed[number] if number < len(self.placed) else []
+        return [item.fact for item in placed if self.material.moved(item.fact)]
+
+    def _opens(self, saying: Saying, number: int) -> bool:
+        """Whether the clause is but an opening that judges what follows: "unfortunately", "on the positive side"."""
+        said = {
+            token.lower for token in self.clauses[number].tokens if token.kind == "word" and token is not saying.token
+        }
+        return saying.claim in ("good", "bad") and not saying.firm and said <= direction_words().opening
+
     def _of(self, saying: Saying, placed: list[_Placed], *, aimed: bool, level: bool) -> list[Fact]:
         """The changes that a word speaks of: the nearest beside it, or those of the nearest value."""
         moved = [item for item in placed if self.material.moved(item.fact)]
+        if aimed:
+            moved = [item for item in moved if self.material.kind(item.fact.name) in ("target", None)]
         if moved:
             return [_nearest(saying.index, moved).fact]
         if not level:
@@ -161,6 +190,10 @@ class _Judge:
         said = [token for token in clause.tokens if token.kind != "mark"]
         if said[0].lower in ("and", "but"):
             return len(said) > 1 and said[1].lower in words.pronouns
+        if said[0].lower == "with" and len(said) > 1 and said[1].lower in ("a", "an"):
+            return True
+        if _restates(clause):
+            return True
         if not clause.sayings or clause.tokens[0].text == ":" or clause.sayings[0].token is said[0]:
             return True
         return any(token.lower in words.pronouns for token in said)
@@ -190,8 +223,40 @@ class _Judge:
             if saying.forecast is None and _borne_out(saying, change.fact) is False:
                 yield self._finding(saying.token, _contradiction(saying, change.fact))
 
+    def _unsigned(self) -> Iterator[Finding]:
+        """The size of a change has no sign: a word that the check knows has to say which way it went."""
+        tokens, words = self.sentence.tokens, direction_words()
+        if any(clause.sayings for clause in self.clauses) or any(token.lower in words.sizes for token in tokens):
+            return
+        for item in (item for items in self.placed for item in items):
+            if item.fact.name.endswith(".size") and item.fact.direction in ("up", "down"):
+                told = f"{{{item.fact.name}}}"
+                message = f"{told} has no sign: say with a plain word, such as up or down, which way it went."
+                yield Finding("direction", tokens[item.index].at, self.sentence.paragraph, told, message)
+
+    def _arrivals(self) -> Iterator[Finding]:
+        """A verb that brings a value to what it is says a direction, and has to be one that the check knows."""
+        tokens, words = self.sentence.tokens, direction_words()
+        for item in (item for items in self.placed for item in items):
+            verb, to = tokens[max(item.index - 2, 0)], tokens[max(item.index - 1, 0)]
+            if to.lower != "to" or not verb.lower.endswith("ed") or verb.lower in words.neutral:
+                continue
+            if self.material.changes(item.fact.name) and not any(
+                verb is one.token for c in self.clauses for one in c.sayings
+            ):
+                yield self._finding(verb, "Say with a plain word, such as rose or fell, which way it went.")
+
     def _finding(self, token: Token, message: str) -> Finding:
         return Finding("direction", token.at, self.sentence.paragraph, token.text, message)
+
+
+def _restates(clause: Clause) -> bool:
+    """Whether the clause only gives the size of what was said: "the shortfall is ...", "a decline of ..."."""
+    said = [token for token in clause.tokens if token.kind != "mark"]
+    if len(said) < 3 or said[0].lower not in ("the", "a", "an") or not clause.sayings:
+        return False
+    after = said[3] if said[2].lower in _GIVING and len(said) > 3 else said[2]
+    return clause.sayings[0].token is said[1] and after.kind == "reference"
 
 
 def _nearest(index: int, placed: list[_Placed]) -> _Placed:
