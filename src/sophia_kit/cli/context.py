@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from sophia_kit.core.clock import end_of_day
-from sophia_kit.core.errors import ConfigError, InputError, NoSnapshot
+from sophia_kit.core.errors import ConfigError, InputError, NoSnapshot, SnapshotDamaged
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sophia_kit.core.settings import Settings
+    from sophia_kit.core.settings import CompanySettings, Settings
 
 __all__ = ["console", "demo_settings", "open_settings"]
 
@@ -48,30 +48,25 @@ def demo_settings(day: date | None = None, *, last_day: bool = False) -> Setting
         ConfigError: the project has no demo company.
         InputError: `day` is before the company's first day.
     """
-    from sophia_kit.core.settings import CompanySettings, find_root, load_settings
+    from sophia_kit.core.settings import find_root, load_settings
 
     root = find_root()
-    file = root / "data" / "company.toml"
-    try:
-        company = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{root} has no demo company: data/company.toml is missing.",
-            hint="Run inside a clone of the repository, which carries it.",
-        ) from None
-    zone = ZoneInfo(company["time_zone"])
+    company, last = _demo_company(root)
+    first, zone = company.history_begins, ZoneInfo(company.time_zone)
     if day is None:
-        moment = end_of_day(company["last_day"], zone)
+        moment = end_of_day(last, zone)
         if not last_day:
             from sophia_kit.warehouse import SnapshotStore
 
-            with suppress(NoSnapshot):
+            # What is damaged is told by the command that asks it.
+            with suppress(NoSnapshot, SnapshotDamaged):
                 moment = SnapshotStore(root / "data" / "demo" / "snapshots").current().known_at
-    elif day < company["first_day"]:
+    elif first is not None and day < first:
         raise InputError(
-            f"The demo company's data begins on {company['first_day']}; {day} is before it.",
-            hint=f"Ask for a day from {company['first_day']} on.",
+            f"The demo company's data begins on {first}; {day} is before it.", hint=f"Ask for a day from {first} on."
         )
+    elif day.year > last.year + 1:
+        raise InputError(f"{day} is long after the demo company's last day.", hint=f"Ask for a day about {last}.")
     else:
         moment = end_of_day(day, zone)
     return load_settings(
@@ -79,13 +74,45 @@ def demo_settings(day: date | None = None, *, last_day: bool = False) -> Setting
         workspace="demo",
         frozen_at=moment,
         warehouse={"keep_snapshots": _DEMO_SNAPSHOTS},
-        company=CompanySettings(
-            name=company["name"],
-            time_zone=company["time_zone"],
-            currency=company["currency"],
-            history_begins=company["first_day"],
-        ),
+        company=company,
     )
+
+
+def _demo_company(root: Path) -> tuple[CompanySettings, date]:
+    """The fictional company and its last day.
+
+    Raises:
+        ConfigError: its file is missing or wrong.
+    """
+    from pydantic import ValidationError
+
+    from sophia_kit.core.settings import CompanySettings
+
+    file = root / "data" / "company.toml"
+    try:
+        told = tomllib.loads(file.read_text(encoding="utf-8"))
+        first, last = told["first_day"], told["last_day"]
+        if not isinstance(first, date) or not isinstance(last, date):
+            raise TypeError("first_day and last_day are days")
+        company = CompanySettings(
+            name=told["name"], time_zone=told["time_zone"], currency=told["currency"], history_begins=first
+        )
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{root} has no demo company: data/company.toml is missing.",
+            hint="Run inside a clone of the repository, which carries it.",
+        ) from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        if isinstance(error, ValidationError):
+            wrong = error.errors(include_url=False, include_input=False)[0]
+            reason = f"{wrong['loc'][0]}: {wrong['msg'].removeprefix('Value error, ')}"
+        raise ConfigError(
+            f"The demo company's data/company.toml can't be used: {reason}.",
+            hint="Compare it with the repository's.",
+            path=file,
+        ) from None
+    return company, last
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -52,7 +52,7 @@ def list_command(
     out = console()
     table = Table(box=None, pad_edge=False)
     for column in ("Metric", "Label", "Kind", "Unit", "Owner", "Grains", "Dimensions"):
-        table.add_column(column, no_wrap=column in ("Metric", "Owner"))
+        table.add_column(column, no_wrap=column in ("Metric", "Owner"), overflow="fold")
     for item in found:
         kind_shown = item.kind.replace("_", " ")
         name = f"{item.name} (own)" if _own(catalogue, item) else item.name

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import sys
+from io import TextIOWrapper
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -33,9 +37,11 @@ from sophia_kit.cli import (
     why,
 )
 from sophia_kit.cli.context import console
-from sophia_kit.core.errors import Interrupted, SophiaError
+from sophia_kit.core.errors import Interrupted, SophiaError, StorageError
 
 __all__ = ["app", "main"]
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 app = typer.Typer(
     name="sophia",
@@ -71,16 +77,50 @@ app.add_typer(sandbox.app, name="sandbox")
 def main() -> None:
     """Run the command line; exits with the error's code when one is raised."""
     signal.signal(signal.SIGTERM, _terminate)
+    _take_any_terminal()
     try:
-        app()
+        try:
+            app()
+        finally:
+            # The last of what was printed is written here, where a refusal can still be told.
+            if sys.stdout:
+                sys.stdout.flush()
     except SophiaError as error:
         _show(error)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read has seen enough.
+        _drop_output()
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
+        _drop_output()
+        refused = StorageError(
+            f"What was printed could not be written: {error.strerror}.", hint="Check where the output goes."
+        )
+        _show(refused)
+        sys.exit(refused.exit_code)
     except SystemExit as end:
         # Typer ends on Ctrl-C without a word.
         if end.code == Interrupted.exit_code:
             _show(Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again."))
         raise
+
+
+def _take_any_terminal() -> None:
+    """Print `?` for a character that the output's encoding lacks. A window is said to have no width where nobody knows
+    it; nothing would be shown in one."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if os.environ.get("COLUMNS", "").isdigit() and int(os.environ["COLUMNS"]) == 0:
+        del os.environ["COLUMNS"]
+
+
+def _drop_output() -> None:
+    """Have the interpreter not try once more, at its end, to write what can't be written."""
+    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the process ends
 
 
 def _show(error: SophiaError) -> None:

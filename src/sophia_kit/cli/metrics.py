@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sophia_kit.cli.context import console, open_settings
-from sophia_kit.cli.output import Format, FormatOption
+from sophia_kit.cli.output import Format, FormatOption, print_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -141,7 +141,7 @@ def print_result(out: Console, result: MetricResult) -> None:
         members = [member for _, member in value.members] or ["" for _ in result.query.by]
         period = value.period.label + ("" if value.period.complete else " (unfinished)")
         table.add_row(period, *members, _shown(value), *_compared(value))
-    out.print(table)
+    print_table(table, out)
     for reason in dict.fromkeys(_reasons(value) for value in result.values):
         if reason:
             out.print(Text(reason, style="yellow"))
@@ -224,7 +224,7 @@ def print_explanation(out: Console, item: Explanation) -> None:
         rows = "" if state.rows is None else f"{state.rows:,}"
         why = "" if state.because is None else f": {state.because}"
         table.add_row(state.table, state.source_system, at, rows, Text(state.status + why))
-    out.print(table)
+    print_table(table, out)
     _print_checks(out, item)
 
 

@@ -16,6 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.console import Console
     from rich.table import Table
 
 __all__ = ["Format", "FormatOption", "plain_table", "print_json", "print_table"]
@@ -43,15 +44,17 @@ def plain_table(*columns: str) -> Table:
     return Table(*columns, box=None, pad_edge=False)
 
 
-def print_table(table: Table) -> None:
-    """Print a line a row, also where it is wider than the window: a name that is cut off can't be copied."""
+def print_table(table: Table, out: Console | None = None) -> None:
+    """Print a line a row, also where it is wider than the window: a name that is cut off can't be copied, and of a
+    number the rest would be taken for the whole."""
     from sophia_kit.cli.context import console
 
-    out = console()
+    out = out or console()
     window = out.width
     out.width = _WIDEST
     out.width = max(window, out.measure(table).maximum)
     out.print(table)
+    out.width = window
 
 
 def _plain(value: Any) -> Any:

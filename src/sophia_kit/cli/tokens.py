@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
@@ -169,14 +170,22 @@ def _check(attributes: list[tuple[str, tuple[str, ...]]], settings: Settings) ->
 
 
 def _audit(settings: Settings, event: str, token: AccessToken) -> None:
-    import getpass
-
     from sophia_kit.core.clock import SystemClock
     from sophia_kit.server.auth.audit import AuditEntry, AuditLog
 
     log = AuditLog(settings.audit_dir, SystemClock(), keep_days=settings.server.audit_days)
-    log.write(AuditEntry(event, caller=token.name, token_id=token.token_id, notes={"by": getpass.getuser()}))
+    log.write(AuditEntry(event, caller=token.name, token_id=token.token_id, notes={"by": _user()}))
     log.close()
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that has no name.
+        return f"user {os.getuid()}"
 
 
 def _rows(token: AccessToken) -> str:

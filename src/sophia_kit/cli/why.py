@@ -10,7 +10,7 @@ import typer
 
 from sophia_kit.cli.context import console, open_settings
 from sophia_kit.cli.metrics import DemoOption
-from sophia_kit.cli.output import Format, FormatOption
+from sophia_kit.cli.output import Format, FormatOption, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,6 +114,6 @@ def _print_breakdown(out: Console, item: Breakdown, most: int, before: str) -> N
     for part in shown:
         cells = [part.base_display, part.value_display] if own else []
         table.add_row(readable(part), *cells, part.display, *(effect.display for effect in part.effects))
-    out.print(table)
+    print_table(table, out)
     if len(item.parts) > most:
         out.print(Text(f"and {len(item.parts) - most:,} smaller", style="dim"))

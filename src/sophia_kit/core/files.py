@@ -49,7 +49,14 @@ def make_folder(path: Path, mode: int = 0o755) -> Path:
         StorageError: the disk refuses.
     """
     with storage_errors(path):
-        path.mkdir(parents=True, exist_ok=True, mode=mode)
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=mode)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StorageError(
+                f"Can't make the folder {path.name}: a file is in its place.",
+                hint="Move it away, then run again.",
+                path=path,
+            ) from error
     return path
 
 

@@ -189,11 +189,22 @@ class Settings(BaseSettings):
 
     @property
     def key_folder(self) -> Path:
-        """Where private keys of this machine are kept, outside the repository."""
+        """Where private keys of this machine are kept, outside the repository.
+
+        Raises:
+            ConfigError: no folder is set, and the user has no home.
+        """
         if self.keys_dir is not None:
             return self.keys_dir
-        base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-        return Path(base) / "sophia-kit" / "keys"
+        if base := os.environ.get("XDG_CONFIG_HOME"):
+            return Path(base) / "sophia-kit" / "keys"
+        try:
+            return Path.home() / ".config" / "sophia-kit" / "keys"
+        except RuntimeError:
+            raise ConfigError(
+                "This machine's keys have no place: nobody knows whose home folder it would be.",
+                hint="Set HOME, or name a folder as SOPHIA_KEYS_DIR.",
+            ) from None
 
     @property
     def metrics_folder(self) -> Path:

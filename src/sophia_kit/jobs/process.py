@@ -128,6 +128,8 @@ def _environment(settings: Settings, run_dir: Path, run_id: str) -> dict[str, st
             "SOPHIA_RUN_DIR": str(run_dir),
             "SOPHIA_RUN_ID": run_id,
             "PYTHONUNBUFFERED": "1",
+            # Its output is read as this, whatever the terminal of ours takes.
+            "PYTHONIOENCODING": "utf-8",
         }
     )
 
