@@ -52,7 +52,7 @@ def create_app(services: Services, apps: Sequence[App] = APPS) -> FastAPI:
     measures = Measures(settings.server.error_rate_target, readiness, services.snapshots)
     published = PublishedApps(settings.root, apps)
     door = ModelDoor(services)
-    mcp = McpServers(services, hosts=_names(settings.server))
+    mcp = McpServers(services)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:

@@ -36,7 +36,13 @@ HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "app
 @pytest.fixture(scope="module")
 def served(demo: Any, settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     project = demo.copy(tmp_path_factory.mktemp("mcp-http") / "project")
-    guarded = ServerSettings(authentication="tokens", requests_per_minute=100_000, max_request_bytes=20_000)
+    guarded = ServerSettings(
+        host="0.0.0.0",
+        names=("kit.example",),
+        authentication="tokens",
+        requests_per_minute=100_000,
+        max_request_bytes=20_000,
+    )
     with serving(settings.model_copy(update={"root": project.root, "server": guarded}), apps=()) as running:
         yield running
 
@@ -89,6 +95,14 @@ def test_the_tool_that_was_called_stands_in_the_audit_log(served: Serving) -> No
     assert post(served).json()["result"]["structuredContent"]["metric"] == "arr"
     lines = [json.loads(line) for file in served.services.settings.audit_dir.glob("*") for line in file.open()]
     assert {"tool": "query_metric"} in [line.get("notes") for line in lines if line.get("path") == "/mcp/metrics"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8765", "10.1.2.3:8765", "[::1]:8765", "Kit.Example:443"])
+def test_by_whatever_name_or_address_the_server_is_reached_so_is_mcp(served: Serving, host: str) -> None:
+    for more in ({}, {"Origin": f"https://{host}"}, {"Accept": "*/*"}):
+        answer = post(served, Host=host, **more)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["result"]["structuredContent"]["metric"] == "arr"
 
 
 @pytest.mark.parametrize(

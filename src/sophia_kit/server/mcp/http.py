@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -23,19 +23,12 @@ _BASE: Final = "/mcp"
 
 
 class McpServers:
-    """All MCP servers over one workspace, each at `/mcp/<name>`.
+    """All MCP servers over one workspace, each at `/mcp/<name>`."""
 
-    Args:
-        hosts: the names by which this server may be asked, as in the `Host` header without its port.
-    """
-
-    def __init__(self, services: Services, *, hosts: Sequence[str]) -> None:
+    def __init__(self, services: Services) -> None:
         self._servers: dict[str, KitServer] = {name: build_server(name, services) for name in SERVERS}
-        named = [form for host in hosts for form in (host, f"{host}:*")]
-        security = TransportSecuritySettings(
-            allowed_hosts=named,
-            allowed_origins=[f"{scheme}://{form}" for scheme in ("http", "https") for form in named],
-        )
+        # `KnownHosts` and `SameOriginOnly` decide for the whole server. The SDK knows names only, and no address.
+        security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         for server in self._servers.values():
             server.streamable_http_app(stateless_http=True, json_response=True, transport_security=security)
 
