@@ -13,14 +13,12 @@ app = marimo.App(width="medium", app_title="Connector lab")
 
 @app.cell(hide_code=True)
 def _():
-    import sys
-
     import marimo as mo
 
     import sophia_kit as sk
     from sophia_kit import reports
 
-    return mo, reports, sk, sys
+    return mo, reports, sk
 
 
 @app.cell(hide_code=True)
@@ -30,14 +28,11 @@ def _(mo, reports):
 
 
 @app.cell(hide_code=True)
-def _(mo, reports, surface, sys):
-    # Arguments first, then the query string; what neither names keeps its default.
+def _(reports, surface):
+    # Where there is a button, nobody is asked without it.
     def _given():
-        if surface.script:
-            return reports.parse_arguments(sys.argv[1:], reports.CONNECTOR_OPTIONS)
-        if mo.running_in_notebook():
-            return {**mo.query_params().to_dict(), **mo.cli_args().to_dict(), "ask": None}
-        return {}
+        found = surface.arguments(reports.CONNECTOR_OPTIONS)
+        return found if surface.script else {**found, "ask": None}
 
     params = surface.attempt(lambda: reports.connector_parameters(_given()))
     return (params,)

@@ -13,7 +13,6 @@ app = marimo.App(width="medium", app_title="Model lab")
 
 @app.cell(hide_code=True)
 def _():
-    import sys
     from html import escape
 
     import marimo as mo
@@ -21,7 +20,7 @@ def _():
     import sophia_kit as sk
     from sophia_kit import reports
 
-    return escape, mo, reports, sk, sys
+    return escape, mo, reports, sk
 
 
 @app.cell(hide_code=True)
@@ -31,16 +30,8 @@ def _(mo, reports):
 
 
 @app.cell(hide_code=True)
-def _(mo, reports, surface, sys):
-    # Arguments first, then the query string; what neither names keeps its default.
-    def _given():
-        if surface.script:
-            return reports.parse_arguments(sys.argv[1:], reports.MODEL_LAB_OPTIONS)
-        if mo.running_in_notebook():
-            return {**mo.query_params().to_dict(), **mo.cli_args().to_dict()}
-        return {}
-
-    params = surface.attempt(lambda: reports.model_lab_parameters(_given()))
+def _(reports, surface):
+    params = surface.attempt(lambda: reports.model_lab_parameters(surface.arguments(reports.MODEL_LAB_OPTIONS)))
     return (params,)
 
 

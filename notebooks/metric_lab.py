@@ -12,14 +12,12 @@ app = marimo.App(width="medium", app_title="Metric lab")
 
 @app.cell(hide_code=True)
 def _():
-    import sys
-
     import marimo as mo
 
     import sophia_kit as sk
     from sophia_kit import reports
 
-    return mo, reports, sk, sys
+    return mo, reports, sk
 
 
 @app.cell(hide_code=True)
@@ -29,16 +27,8 @@ def _(mo, reports):
 
 
 @app.cell(hide_code=True)
-def _(mo, reports, surface, sys):
-    # Arguments first, then the query string; what neither names keeps its default.
-    def _given():
-        if surface.script:
-            return reports.parse_arguments(sys.argv[1:], reports.LAB_OPTIONS)
-        if mo.running_in_notebook():
-            return {**mo.query_params().to_dict(), **mo.cli_args().to_dict()}
-        return {}
-
-    params = surface.attempt(lambda: reports.lab_parameters(_given()))
+def _(reports, surface):
+    params = surface.attempt(lambda: reports.lab_parameters(surface.arguments(reports.LAB_OPTIONS)))
     return (params,)
 
 

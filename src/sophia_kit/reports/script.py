@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sophia_kit.core.errors import AccessRefused, Interrupted, SophiaError
 from sophia_kit.core.settings import load_settings
 from sophia_kit.reports.model import DailyBrief, Kpi
+from sophia_kit.reports.parameters import parse_arguments
 from sophia_kit.reports.reader import reader_of
 from sophia_kit.reports.views import change_fact, title_of
 
@@ -62,6 +63,19 @@ class Surface:
                 "Readers of apps have to sign in, and nobody told who this one is.", hint="Open it by `sophia serve`."
             )
         return found
+
+    def arguments(self, known: Sequence[str]) -> dict[str, Any]:
+        """What the notebook was started with: a script's options, `known` all of them; in an app or an editor its
+        arguments, and what they don't name from the query string. Nothing where a program imported it.
+
+        Raises:
+            UnknownName, InputError: a script's options are wrong; see `parse_arguments`.
+        """
+        if self.script:
+            return dict(parse_arguments(sys.argv[1:], known))
+        if self._marimo.running_in_notebook():
+            return {**self._marimo.query_params().to_dict(), **self._marimo.cli_args().to_dict()}
+        return {}
 
     def attempt(self, work: Callable[[], _Result]) -> _Result:
         """Do it. A user's mistake ends a script with one message, shows itself in an app, and is raised elsewhere."""
