@@ -146,8 +146,25 @@ def test_the_key_has_everything_that_changes_the_answer_and_nothing_else() -> No
     assert base not in changed
     assert len(changed) == len(CHANGES)
     assert {key_of(replace(BASE, **{name: value}), "gpt-4o", SERVING) for name, value in NO_CHANGES.items()} == {base}
-    for other in ({"model": "gpt-4.1"}, {"options": {"top_k": 3}}, {"base_url": "https://x/v1"}):
-        assert key_of(BASE, "gpt-4o", [SERVING[0].model_copy(update=other)]) != base
+    how = {
+        "provider": "compatible",
+        "model": "gpt-4.1",
+        "base_url": "https://x/v1",
+        "options": {"top_k": 3},
+        "headers": {"X-Beta": "on"},
+        "data_policy": "no-training",
+        "config": "pc-1",
+        "virtual_key": "vk-1",
+        "upstream": "openai",
+    }
+    not_how = {"serves": "m", "kind": "embedding", "weight": 3, "requests_per_minute": 1, "tokens_per_minute": 1}
+    assert set(DeploymentSettings.model_fields) == how.keys() | not_how.keys(), (
+        "a new field: does it change the answer?"
+    )
+    for updates, same in ((how, False), (not_how, True)):
+        for name, value in updates.items():
+            other = [SERVING[0].model_copy(update={name: value})]
+            assert (key_of(BASE, "gpt-4o", other) == base) is same, name
     assert key_of(BASE, "other", SERVING) != base
     assert key_of(EmbedRequest(("Hi",)), "gpt-4o", SERVING) != key_of(EmbedRequest(("Hi",), tenant="x"), "gpt-4o", [])
 

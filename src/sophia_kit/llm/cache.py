@@ -35,6 +35,8 @@ _NO_PART = frozenset(
     | {"continuation", "repeatable"}
 )
 """Fields of a request that don't change what a model would answer; the model itself is a part of its own."""
+_NO_PART_OF_HOW = {"serves", "kind", "weight", "requests_per_minute", "tokens_per_minute"}
+"""Fields of a deployment that aren't sent and change nothing of what is."""
 
 
 def cacheable(request: ChatRequest | EmbedRequest, settings: LlmSettings) -> bool:
@@ -53,10 +55,7 @@ def key_of(request: ChatRequest | EmbedRequest, model: str, serving: Iterable[De
     """A digest of everything that changes the answer: the model, how its deployments ask for it, every field of the
     request that reaches it, and the tenant."""
     asked = {name: value for name, value in asdict(request).items() if name not in _NO_PART}
-    how = sorted(
-        json.dumps([one.provider, one.model, one.base_url, one.options, one.config, one.virtual_key, one.upstream])
-        for one in serving
-    )
+    how = sorted(one.model_dump_json(exclude=_NO_PART_OF_HOW) for one in serving)
     whole = [_FORM, type(request).__name__, model, how, asked]
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), default=_written)
     return hashlib.sha256(text.encode()).hexdigest()
