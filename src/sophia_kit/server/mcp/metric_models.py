@@ -9,22 +9,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from sophia_kit.server.forms import FreshnessForm, PeriodForm, UnknownForm
 from sophia_kit.server.mcp.value_models import (
     Answered,
     CheckModel,
     Digits,
-    FreshnessModel,
-    PeriodModel,
     SharedFacts,
     Shown,
-    UnknownModel,
     ValueModel,
     check_models,
     exact,
-    freshness_model,
-    period_model,
     shared_facts,
-    unknown_model,
+    unknown_form,
     value_model,
 )
 
@@ -107,7 +103,7 @@ class DefinitionAnswer(Answered):
     own_definitions: list[str]
     sql: dict[str, str] | None = Field(description="The statements by metric; null unless asked for.")
     tables: list[TableModel]
-    freshness: FreshnessModel | None = Field(description="Null when nothing was loaded yet.")
+    freshness: FreshnessForm | None = Field(description="Null when nothing was loaded yet.")
     failed_checks: list[CheckModel]
     snapshot_id: str | None
     known_at: datetime | None
@@ -133,7 +129,7 @@ class PartModel(Answered):
     base_display: str = Field(description="Its value before; empty where it has none of its own.")
     value_display: str = Field(description="Its value now; empty where it has none of its own.")
     presence: str = Field(description="both, appeared or disappeared.")
-    unknown: UnknownModel | None
+    unknown: UnknownForm | None
 
 
 class BreakdownModel(Answered):
@@ -144,24 +140,24 @@ class BreakdownModel(Answered):
     named: list[str] = Field(description="The members that explain the change, the strongest first.")
     parts: list[PartModel] = Field(description="The largest first.")
     left_out: int = Field(description="How many smaller parts aren't shown.")
-    unknown: UnknownModel | None
+    unknown: UnknownForm | None
 
 
 class ChangeAnswer(SharedFacts):
     """Why a metric changed."""
 
     versus: str
-    period: PeriodModel
+    period: PeriodForm
     value: Digits
     value_display: Shown
-    base_period: PeriodModel
+    base_period: PeriodForm
     base: Digits
     base_display: Shown
     change: Digits
     change_display: Shown
     relative_display: Shown
     good: bool | None = Field(description="Whether the change is welcome; null when it can't be said.")
-    unknown: UnknownModel | None
+    unknown: UnknownForm | None
     explanation: str = Field(description="The explanation in words, to quote.")
     drivers: list[BreakdownModel] = Field(description="By the metric's own movements or inputs.")
     dimensions: list[BreakdownModel] = Field(description="The one that explains most first.")
@@ -245,7 +241,7 @@ def definition_answer(item: Explanation, *, sql: bool) -> DefinitionAnswer:
             )
             for table in item.tables
         ],
-        freshness=None if item.freshness is None else freshness_model(item.freshness),
+        freshness=None if item.freshness is None else FreshnessForm.model_validate(item.freshness),
         failed_checks=check_models(item.quality),
         snapshot_id=item.snapshot_id,
         known_at=item.known_at,
@@ -267,17 +263,17 @@ def change_answer(item: ChangeExplanation, *, most: int, sql: bool) -> ChangeAns
     return ChangeAnswer(
         **dict(shared_facts(item.value, sql=sql)),
         versus=item.versus,
-        period=period_model(item.value.period),
+        period=PeriodForm.model_validate(item.value.period),
         value=exact(item.value.value),
         value_display=item.value.display,
-        base_period=period_model(item.base.period),
+        base_period=PeriodForm.model_validate(item.base.period),
         base=exact(item.base.value),
         base_display=item.base.display,
         change=exact(_decimal(item.change)),
         change_display=item.display,
         relative_display=item.relative,
         good=item.good,
-        unknown=unknown_model(item.unknown),
+        unknown=unknown_form(item.unknown),
         explanation=item.text(),
         drivers=[_breakdown(each, most) for each in item.drivers],
         dimensions=[_breakdown(each, most) for each in item.dimensions],
@@ -328,7 +324,7 @@ def _breakdown(item: Breakdown, most: int) -> BreakdownModel:
         named=list(item.named),
         parts=[_part(part) for part in parts[:most]],
         left_out=max(0, len(parts) - most),
-        unknown=unknown_model(item.unknown),
+        unknown=unknown_form(item.unknown),
     )
 
 
@@ -341,7 +337,7 @@ def _part(part: Part) -> PartModel:
         base_display=part.base_display,
         value_display=part.value_display,
         presence=part.presence,
-        unknown=unknown_model(part.unknown),
+        unknown=unknown_form(part.unknown),
     )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from sophia_kit.server.mcp.value_models import Answered, FreshnessModel, freshness_model
+from sophia_kit.server.forms import FreshnessForm
+from sophia_kit.server.mcp.value_models import Answered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ class RecordsAnswer(Answered):
     demo: bool = Field(description="Whether the data is a fictional company's. Say so wherever you use it.")
     snapshot_id: str | None = Field(description="The snapshot that was read; null where the warehouse keeps none.")
     known_at: datetime = Field(description="As of when the records are known (UTC).")
-    freshness: FreshnessModel
+    freshness: FreshnessForm
     notes: list[str] = Field(description="What to know of the records.")
 
 
@@ -33,6 +34,6 @@ def standing_fields(standing: Standing, notes: Sequence[str]) -> dict[str, Any]:
         "demo": standing.demo,
         "snapshot_id": standing.snapshot_id,
         "known_at": standing.known_at,
-        "freshness": freshness_model(standing.freshness),
+        "freshness": FreshnessForm.model_validate(standing.freshness),
         "notes": list(notes),
     }

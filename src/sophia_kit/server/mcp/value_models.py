@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from sophia_kit.metrics import UNKNOWN, display_change, display_relative, display_value
+from sophia_kit.server.forms import FreshnessForm, PeriodForm, UnknownForm
 
 if TYPE_CHECKING:
-    from sophia_kit.metrics import Comparison, Freshness, MetricValue, Period, Provenance, Unknown
+    from sophia_kit.metrics import Comparison, MetricValue, Provenance, Unknown
     from sophia_kit.metrics.value import QualityMark
 
 __all__ = [
@@ -23,19 +24,14 @@ __all__ = [
     "CheckModel",
     "ComparisonModel",
     "Digits",
-    "FreshnessModel",
-    "PeriodModel",
     "ProvenanceModel",
     "SharedFacts",
     "Shown",
-    "UnknownModel",
     "ValueModel",
     "check_models",
     "exact",
-    "freshness_model",
-    "period_model",
     "shared_facts",
-    "unknown_model",
+    "unknown_form",
     "value_model",
 ]
 
@@ -47,32 +43,6 @@ class Answered(BaseModel):
     """Base of what tools return: immutable, and nothing beside what is declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class UnknownModel(Answered):
-    """Why there is no value."""
-
-    code: str = Field(description="Stable; e.g. not_loaded, not_covered, no_rows, unfinished.")
-    reason: str
-
-
-class PeriodModel(Answered):
-    """Calendar days in the company's time zone."""
-
-    grain: str
-    start: date
-    end_inclusive: date
-    label: str = Field(description="As a reader knows it, e.g. `Nov 2025`.")
-    complete: bool = Field(description="Whether it was over on the day asked about.")
-
-
-class FreshnessModel(Answered):
-    """How old the data is."""
-
-    status: str = Field(description="fresh, stale or unknown.")
-    as_of: datetime | None = Field(description="The oldest last load of what was read (UTC).")
-    tables: list[str] = Field(description="The raw tables that aren't fresh.")
-    failures: list[str] = Field(description="Loads that failed: when, and why.")
 
 
 class CheckModel(Answered):
@@ -104,23 +74,23 @@ class ComparisonModel(Answered):
     kind: str
     base: Digits
     base_display: Shown
-    base_period: PeriodModel | None
+    base_period: PeriodForm | None
     change: Digits
     change_display: Shown
     relative: Digits
     relative_display: Shown
     good: bool | None = Field(description="Whether the change is welcome; null when it can't be said.")
-    unknown: UnknownModel | None
+    unknown: UnknownForm | None
 
 
 class ValueModel(Answered):
     """One number, or why it is unknown."""
 
-    period: PeriodModel
+    period: PeriodForm
     members: dict[str, str] = Field(description="The dimension members that it is of; empty without a grouping.")
     value: Digits
     display: Shown
-    unknown: UnknownModel | None
+    unknown: UnknownForm | None
     comparisons: list[ComparisonModel]
 
 
@@ -133,7 +103,7 @@ class SharedFacts(Answered):
     day: date = Field(description="The day that the question is about.")
     known_at: datetime | None = Field(description="The moment of the snapshot it is answered from (UTC).")
     demo: bool = Field(description="Whether the data is a fictional company's. Say so wherever you use it.")
-    freshness: FreshnessModel
+    freshness: FreshnessForm
     failed_checks: list[CheckModel]
     provenance: ProvenanceModel
 
@@ -151,7 +121,7 @@ def shared_facts(value: MetricValue, *, sql: bool) -> SharedFacts:
         day=value.day,
         known_at=value.known_at,
         demo=value.demo,
-        freshness=freshness_model(value.freshness),
+        freshness=FreshnessForm.model_validate(value.freshness),
         failed_checks=check_models(value.quality),
         provenance=_provenance(value.provenance, sql=sql),
     )
@@ -159,36 +129,17 @@ def shared_facts(value: MetricValue, *, sql: bool) -> SharedFacts:
 
 def value_model(value: MetricValue) -> ValueModel:
     return ValueModel(
-        period=period_model(value.period),
+        period=PeriodForm.model_validate(value.period),
         members=dict(value.members),
         value=exact(value.value),
         display=value.display,
-        unknown=unknown_model(value.unknown),
+        unknown=unknown_form(value.unknown),
         comparisons=[_comparison(item, value) for item in value.comparisons],
     )
 
 
-def unknown_model(unknown: Unknown | None) -> UnknownModel | None:
-    return None if unknown is None else UnknownModel(code=unknown.code, reason=unknown.reason)
-
-
-def period_model(period: Period) -> PeriodModel:
-    return PeriodModel(
-        grain=period.grain,
-        start=period.start,
-        end_inclusive=period.end_inclusive,
-        label=period.label,
-        complete=period.complete,
-    )
-
-
-def freshness_model(freshness: Freshness) -> FreshnessModel:
-    return FreshnessModel(
-        status=freshness.status,
-        as_of=freshness.as_of,
-        tables=list(freshness.tables),
-        failures=list(freshness.failures),
-    )
+def unknown_form(unknown: Unknown | None) -> UnknownForm | None:
+    return None if unknown is None else UnknownForm.model_validate(unknown)
 
 
 def check_models(marks: Sequence[QualityMark]) -> list[CheckModel]:
@@ -200,13 +151,13 @@ def _comparison(item: Comparison, value: MetricValue) -> ComparisonModel:
         kind=item.kind,
         base=exact(item.base),
         base_display=display_value(item.base, value.format, value.unit),
-        base_period=None if item.base_period is None else period_model(item.base_period),
+        base_period=None if item.base_period is None else PeriodForm.model_validate(item.base_period),
         change=exact(item.absolute),
         change_display=display_change(item.absolute, value.format, value.unit),
         relative=exact(item.relative),
         relative_display=display_relative(item.relative) if item.unknown is None else UNKNOWN,
         good=item.good,
-        unknown=unknown_model(item.unknown),
+        unknown=unknown_form(item.unknown),
     )
 
 

@@ -23,6 +23,14 @@ _OWNER_NAME = Column("owner_name", str | None, "owner.name", "The owner's name."
 _CREATED = Column("created_at", datetime, "base.created_at", "When it was entered.", "2021-03-04T16:20:00Z")
 _MODIFIED = Column("modified_at", datetime, "base.modified_at", "When it last changed.", "2025-12-30T18:04:05Z")
 _MODIFIED_FROM = Filter("modified_from", "modified_at", "from", "Only what changed at this time or later.")
+_OF_OWNER = Filter("owner_id", "owner_id", "among", "Only of this owner.")
+_OF_SEGMENT = Filter(
+    "segment", "segment", "among", "Only with accounts of this segment.", dimension="segment", named=True
+)
+_OF_ACCOUNT = (
+    Filter("account_id", "account_id", "among", "Only of this account."),
+    Filter("account_name", "account_name", "contains", "Only of accounts with this in the name, whatever its case."),
+)
 
 SALESFORCE_ACCOUNTS: Final = Resource(
     name="salesforce_accounts",
@@ -52,7 +60,7 @@ SALESFORCE_ACCOUNTS: Final = Resource(
         Filter("industry", "industry", "among", "Only of this industry.", dimension="industry", named=True),
         Filter("account_type", "account_type", "among", "Only of this type.", named=True),
         Filter("account_id", "account_id", "among", "Only this account."),
-        Filter("owner_id", "owner_id", "among", "Only of this owner."),
+        _OF_OWNER,
         Filter("name", "name", "contains", "Only with this in the name, whatever its case."),
         _MODIFIED_FROM,
     ),
@@ -96,15 +104,12 @@ SALESFORCE_OPPORTUNITIES: Final = Resource(
         _MODIFIED,
     ),
     filters=(
-        Filter("segment", "segment", "among", "Only with accounts of this segment.", dimension="segment", named=True),
+        _OF_SEGMENT,
         Filter("deal_type", "deal_type", "among", "Only of this kind.", dimension="deal_type", named=True),
         Filter("stage", "stage", "among", "Only in this stage.", named=True),
-        Filter("account_id", "account_id", "among", "Only of this account."),
-        Filter(
-            "account_name", "account_name", "contains", "Only of accounts with this in the name, whatever its case."
-        ),
+        *_OF_ACCOUNT,
         Filter("opportunity_id", "opportunity_id", "among", "Only this deal."),
-        Filter("owner_id", "owner_id", "among", "Only of this owner."),
+        _OF_OWNER,
         Filter("is_closed", "is_closed", "is", "Only what is decided, or what isn't."),
         Filter("is_won", "is_won", "is", "Only what was won, or what wasn't."),
         Filter("closes_from", "close_day", "from", "Only closing on this day or later."),
@@ -146,11 +151,8 @@ SALESFORCE_CONTACTS: Final = Resource(
         _MODIFIED,
     ),
     filters=(
-        Filter("account_id", "account_id", "among", "Only of this account."),
-        Filter(
-            "account_name", "account_name", "contains", "Only of accounts with this in the name, whatever its case."
-        ),
-        Filter("segment", "segment", "among", "Only of accounts of this segment.", dimension="segment", named=True),
+        *_OF_ACCOUNT,
+        _OF_SEGMENT,
         _MODIFIED_FROM,
     ),
     order=("contact_id",),

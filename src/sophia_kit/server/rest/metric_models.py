@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from sophia_kit.metrics.value import ComparisonKind, Grain
-from sophia_kit.server.rest.value_models import Answer, FreshnessForm, StandsOn, ValueForm
+from sophia_kit.server.forms import FreshnessForm
+from sophia_kit.server.rest.value_models import Answer, StandsOn, ValueForm
 
 __all__ = ["AskedAnswer", "CatalogueAnswer", "ChangesAnswer", "ExplainAnswer", "MetricAnswer"]
 

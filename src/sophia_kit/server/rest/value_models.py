@@ -9,29 +9,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sophia_kit.metrics.value import ComparisonKind, Format, Grain, UnknownCode
+from sophia_kit.metrics.value import ComparisonKind, Format
+from sophia_kit.server.forms import MOMENT, FreshnessForm, PeriodForm, UnknownForm
 
-__all__ = ["Answer", "ComparisonForm", "FreshnessForm", "PeriodForm", "StandsOn", "UnknownForm", "ValueForm"]
-
-_MOMENT = "2026-01-01T05:59:59+00:00"
+__all__ = ["Answer", "ComparisonForm", "StandsOn", "ValueForm"]
 
 
 class Answer(BaseModel):
     """Base of all that is answered: nothing beside what is declared."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class FreshnessForm(Answer):
-    """How old the data behind an answer is."""
-
-    status: Literal["fresh", "stale", "unknown"] = Field(
-        description="`stale`: older than permitted, or the last load failed; `unknown`: a table was never loaded.",
-        examples=["fresh"],
-    )
-    as_of: datetime | None = Field(description="The oldest last load of the tables read.", examples=[_MOMENT])
-    tables: list[str] = Field(description="The raw tables that aren't fresh.", examples=[[]])
-    failures: list[str] = Field(description="Of each whose last load failed: when, and why.", examples=[[]])
 
 
 class StandsOn(Answer):
@@ -42,25 +29,8 @@ class StandsOn(Answer):
         description="The snapshot it was read from; null where the warehouse keeps none, or none is old enough.",
         examples=["20260101T055959000000Z-20260102T031502118240Z"],
     )
-    known_at: datetime | None = Field(description="As of when its rows are known.", examples=[_MOMENT])
+    known_at: datetime | None = Field(description="As of when its rows are known.", examples=[MOMENT])
     freshness: FreshnessForm | None = Field(description="Null where nothing was read.")
-
-
-class UnknownForm(Answer):
-    """Why there is no value."""
-
-    code: UnknownCode = Field(description="Stable; docs/metrics.md lists them.", examples=["not_loaded"])
-    reason: str = Field(description="In one sentence.", examples=["payments was never loaded."])
-
-
-class PeriodForm(Answer):
-    """Calendar days, in the company's time zone."""
-
-    grain: Grain = Field(examples=["month"])
-    start: date = Field(examples=["2025-12-01"])
-    end_inclusive: date = Field(examples=["2025-12-31"])
-    complete: bool = Field(description="Whether it was over on the day asked about.", examples=[True])
-    label: str = Field(description="For a reader.", examples=["Dec 2025"])
 
 
 class ProvenanceForm(Answer):
@@ -115,7 +85,7 @@ class ValueForm(Answer):
     format: Format = Field(examples=["money"])
     period: PeriodForm
     day: date = Field(description="The company day the question is about.", examples=["2025-12-31"])
-    known_at: datetime | None = Field(description="As of when it is known.", examples=[_MOMENT])
+    known_at: datetime | None = Field(description="As of when it is known.", examples=[MOMENT])
     freshness: FreshnessForm
     members: dict[str, str] = Field(description="What it is of, by dimension grouped by.", examples=[{}])
     demo: bool = Field(description="Whether it is about the fictional company.", examples=[True])
