@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,3 +115,22 @@ def test_when_the_current_snapshot_is_gone_the_others_are_listed_and_doctor_says
     doctor = hurt.here("doctor", "--demo")
     assert doctor.returncode == 1
     assert "failing" in doctor.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_library_is_imported_takes_effect_when_that_is_done(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """A library may swallow what interrupts it, or abort."""
+    (tmp_path / "swallows.py").write_text(
+        f"import os, time\ntry:\n    os.kill(os.getpid(), {number.value})\n    time.sleep(0.2)\n"
+        "except BaseException:\n    print('swallowed')\nprint('whole')\n"
+    )
+    (tmp_path / "runs.py").write_text(
+        "import typer\nfrom sophia_kit.cli import main as command\nfrom sophia_kit.cli.main import app\n"
+        "@app.command()\ndef swallow() -> None:\n    import swallows\n    print('went on')\ncommand()\n"
+    )
+    done = subprocess.run([sys.executable, "runs.py", "swallow"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "whole\n"
+    assert done.returncode == 130
+    assert "Interrupted" in done.stderr

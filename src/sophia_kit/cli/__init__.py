@@ -1,5 +1,11 @@
 """The `sophia` command, one file a command group."""
 
-from sophia_kit.cli.main import main
+import sys
+
+try:
+    from sophia_kit.cli.main import main
+except KeyboardInterrupt:
+    # Nothing has begun yet.
+    sys.exit(130)
 
 __all__ = ["main"]

@@ -148,13 +148,8 @@ def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunPr
     serve, deliver = ["serve", "--port", "0", *common], ["deliver", "--to", str(landing), *common]
     with _start(serve) as server, _start(deliver) as delivery:
         try:
-            # The kit's own imports take a second or two: the time in which its vendors get ready. A library that is
-            # being imported may swallow Ctrl-C, so that waits for their end.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                import_module("sophia_kit.jobs")
-            finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            # The kit's own imports take a second or two: the time in which its vendors get ready.
+            import_module("sophia_kit.jobs")
             configured = settings.model_copy(update={"landing": LandingSettings(path=landing)})
             yield _Sandbox(connected(configured, _address(server)), server, delivery)
         finally:

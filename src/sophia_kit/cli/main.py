@@ -34,6 +34,7 @@ from sophia_kit.cli import (
     snapshots,
     tokens,
     warehouse,
+    whole_imports,
     why,
 )
 from sophia_kit.cli.context import console
@@ -77,6 +78,7 @@ app.add_typer(sandbox.app, name="sandbox")
 def main() -> None:
     """Run the command line; exits with the error's code when one is raised."""
     signal.signal(signal.SIGTERM, _terminate)
+    whole_imports.install()
     _take_any_terminal()
     try:
         try:
@@ -101,11 +103,12 @@ def main() -> None:
         )
         _show(refused)
         sys.exit(refused.exit_code)
-    except SystemExit as end:
-        # Typer ends on Ctrl-C without a word.
-        if end.code == Interrupted.exit_code:
-            _show(Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again."))
-        raise
+    except (SystemExit, KeyboardInterrupt) as end:
+        # Typer ends on Ctrl-C without a word, and doesn't know of one before its command has begun.
+        if isinstance(end, SystemExit) and end.code != Interrupted.exit_code:
+            raise
+        _show(Interrupted("Interrupted by the keyboard.", hint="Nothing was half-written; run it again."))
+        sys.exit(Interrupted.exit_code)
 
 
 def _take_any_terminal() -> None:
