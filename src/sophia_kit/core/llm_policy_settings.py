@@ -6,12 +6,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 __all__ = ["BudgetSettings", "LimitSettings", "ModelSettings"]
 
 Usd = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=9)]
-Count = Annotated[int, Field(ge=1)]
+Count = PositiveInt
 
 
 class ModelSettings(BaseModel):

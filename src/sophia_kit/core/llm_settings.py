@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
 
 from sophia_kit.core.llm_policy_settings import BudgetSettings, LimitSettings, ModelSettings
 
@@ -40,10 +49,10 @@ class DeploymentSettings(BaseModel):
     serves: Annotated[str, Field(min_length=1)] | None = None
     kind: Literal["chat", "embedding"] = "chat"
     base_url: Annotated[str, Field(pattern=r"^https?://[^/?#@]+(/[^?#]*)?$")] | None = None
-    weight: Annotated[float, Field(ge=0)] = 1.0
+    weight: NonNegativeFloat = 1.0
     data_policy: Literal["may-train", "no-training", "local"] = "may-train"
-    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
-    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    requests_per_minute: PositiveInt | None = None
+    tokens_per_minute: PositiveInt | None = None
     headers: dict[str, str] = {}
     options: dict[str, Any] = {}
     config: str | None = None
@@ -97,21 +106,21 @@ class LlmSettings(BaseModel):
     keys: dict[str, SecretStr] = {}
     default_model: str | None = None
     fallbacks: dict[str, tuple[str, ...]] = {}
-    attempts: Annotated[int, Field(ge=1)] = 3
-    backoff_initial_s: Annotated[float, Field(ge=0)] = 0.25
-    backoff_max_s: Annotated[float, Field(ge=0)] = 8.0
-    connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
-    deadline_s: Annotated[float, Field(gt=0)] = 120.0
-    answer_s: Annotated[float, Field(gt=0)] = 60.0
-    first_token_s: Annotated[float, Field(gt=0)] = 30.0
-    stall_s: Annotated[float, Field(gt=0)] = 20.0
-    connections: Annotated[int, Field(ge=1)] = 1000
-    breaker_failures: Annotated[int, Field(ge=1)] = 5
-    breaker_open_s: Annotated[float, Field(gt=0)] = 30.0
+    attempts: PositiveInt = 3
+    backoff_initial_s: NonNegativeFloat = 0.25
+    backoff_max_s: NonNegativeFloat = 8.0
+    connect_timeout_s: PositiveFloat = 5.0
+    deadline_s: PositiveFloat = 120.0
+    answer_s: PositiveFloat = 60.0
+    first_token_s: PositiveFloat = 30.0
+    stall_s: PositiveFloat = 20.0
+    connections: PositiveInt = 1000
+    breaker_failures: PositiveInt = 5
+    breaker_open_s: PositiveFloat = 30.0
     continuation: Literal["never", "same-model", "any-model"] = "never"
     cache: Literal["off", "deterministic", "all"] = "deterministic"
-    cache_ttl_s: Annotated[float, Field(gt=0)] = 86400.0
-    cache_entries: Annotated[int, Field(ge=1)] = 10_000
+    cache_ttl_s: PositiveFloat = 86400.0
+    cache_entries: PositiveInt = 10_000
     redis_url: SecretStr | None = None
     log_content: bool = False
     allow: tuple[str, ...] = ()

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+)
 
 __all__ = [
     "CompanySettings",
@@ -67,23 +76,23 @@ class WarehouseSettings(_Section):
     """
 
     engine: Literal["duckdb", "snowflake"] = "duckdb"
-    keep_snapshots: Annotated[int, Field(ge=1)] = 14
+    keep_snapshots: PositiveInt = 14
     memory_limit_mb: Annotated[int, Field(ge=64)] = 384
-    threads: Annotated[int, Field(ge=1)] = 2
-    query_timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    row_limit: Annotated[int, Field(ge=1)] = 1_000_000
+    threads: PositiveInt = 2
+    query_timeout_s: PositiveFloat = 30.0
+    row_limit: PositiveInt = 1_000_000
 
 
 class HttpSettings(_Section):
     """Patience with vendors. The same everywhere; see docs/connectors.md."""
 
-    connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
-    read_timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    attempts: Annotated[int, Field(ge=1)] = 10
-    deadline_s: Annotated[float, Field(gt=0)] = 180.0
-    backoff_initial_s: Annotated[float, Field(ge=0)] = 0.5
-    backoff_max_s: Annotated[float, Field(ge=0)] = 15.0
-    max_answer_mb: Annotated[float, Field(gt=0)] = 64.0
+    connect_timeout_s: PositiveFloat = 5.0
+    read_timeout_s: PositiveFloat = 30.0
+    attempts: PositiveInt = 10
+    deadline_s: PositiveFloat = 180.0
+    backoff_initial_s: NonNegativeFloat = 0.5
+    backoff_max_s: NonNegativeFloat = 15.0
+    max_answer_mb: PositiveFloat = 64.0
 
 
 class PrivacySettings(_Section):
@@ -127,8 +136,8 @@ class SlackSettings(_Section):
     base_url: str = "https://slack.com"
     token: SecretStr | None = None
     channels: tuple[str, ...] = ()
-    repull_days: Annotated[int, Field(ge=1)] = 7
-    tier_factor: Annotated[float, Field(gt=0)] = 1.0
+    repull_days: PositiveInt = 7
+    tier_factor: PositiveFloat = 1.0
 
 
 class GongSettings(_Section):
@@ -142,9 +151,9 @@ class GongSettings(_Section):
     base_url: str = "https://api.gong.io"
     access_key: str | None = None
     access_key_secret: SecretStr | None = None
-    repull_days: Annotated[int, Field(ge=1)] = 14
+    repull_days: PositiveInt = 14
     competitor_tracker: str = "Competitors"
-    requests_per_second: Annotated[float, Field(gt=0)] = 3.0
+    requests_per_second: PositiveFloat = 3.0
 
 
 class NotionSettings(_Section):
@@ -161,7 +170,7 @@ class NotionSettings(_Section):
     key_results: str = "Key results"
     check_ins: str = "Check-ins"
     knowledge: str = "Knowledge"
-    requests_per_second: Annotated[float, Field(gt=0)] = 3.0
+    requests_per_second: PositiveFloat = 3.0
 
 
 class GitHubSettings(_Section):
@@ -177,7 +186,7 @@ class GitHubSettings(_Section):
     installation_id: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = None
     private_key: SecretStr | None = None
     token: SecretStr | None = None
-    requests_per_second: Annotated[float, Field(gt=0)] = 10.0
+    requests_per_second: PositiveFloat = 10.0
 
 
 class N8nSettings(_Section):
@@ -189,8 +198,8 @@ class N8nSettings(_Section):
 
     base_url: str | None = None
     api_key: SecretStr | None = None
-    repull_days: Annotated[int, Field(ge=1)] = 14
-    requests_per_second: Annotated[float, Field(gt=0)] = 10.0
+    repull_days: PositiveInt = 14
+    requests_per_second: PositiveFloat = 10.0
 
 
 class SalesforceSettings(_Section):
@@ -215,7 +224,7 @@ class SalesforceSettings(_Section):
     objects: tuple[str, ...] = ()
     fields: dict[str, tuple[str, ...]] = {}
     api_version: Annotated[str, Field(pattern=r"^v\d+\.0$")] = "v66.0"
-    requests_per_second: Annotated[float, Field(gt=0)] = 20.0
+    requests_per_second: PositiveFloat = 20.0
     api_limit_share: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
@@ -244,9 +253,9 @@ class SnowflakeSettings(_Section):
     private_key_passphrase: SecretStr | None = None
     token: SecretStr | None = None
     query_tag: Annotated[str, Field(max_length=2000)] = "sophia-kit"
-    statement_timeout_s: Annotated[int, Field(ge=1)] = 60
-    login_timeout_s: Annotated[int, Field(ge=1)] = 15
-    row_limit: Annotated[int, Field(ge=1)] = 100_000
+    statement_timeout_s: PositiveInt = 60
+    login_timeout_s: PositiveInt = 15
+    row_limit: PositiveInt = 100_000
     sessions: Annotated[int, Field(ge=1, le=16)] = 4
     writer_user: str | None = None
     writer_role: Identifier | None = None
@@ -266,7 +275,7 @@ class JobSettings(_Section):
     """A job: a notebook, run after the load."""
 
     notebook: str
-    time_limit_s: Annotated[float, Field(gt=0)] = 900.0
+    time_limit_s: PositiveFloat = 900.0
 
 
 class ServerSettings(_Section):
@@ -290,11 +299,11 @@ class ServerSettings(_Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8765
     names: tuple[str, ...] = ()
     authentication: Literal["off", "tokens"] = "off"
-    requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    requests_per_minute: PositiveInt = 600
     session_hours: Annotated[float, Field(gt=0, le=720)] = 12.0
-    audit_days: Annotated[int, Field(ge=1)] = 90
+    audit_days: PositiveInt = 90
     max_request_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
-    request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
-    shutdown_patience_s: Annotated[float, Field(gt=0)] = 20.0
-    health_cache_s: Annotated[float, Field(ge=0)] = 300.0
+    request_timeout_s: PositiveFloat = 60.0
+    shutdown_patience_s: PositiveFloat = 20.0
+    health_cache_s: NonNegativeFloat = 300.0
     error_rate_target: Annotated[float, Field(gt=0, lt=1)] = 0.01
