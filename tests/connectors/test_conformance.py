@@ -183,6 +183,27 @@ async def test_nothing_new_is_one_empty_batch(vendor: Vendor, connector: Connect
     assert (batch.resource, batch.records, batch.cursor_high) == (vendor.resource, [], None)
 
 
+async def test_a_list_of_one_is_one_record(
+    vendor: Vendor, gateway: Gateway, connector: Connector, truth: Digest
+) -> None:
+    lists: list[int] = []
+
+    def only_one(request: Request, reply: Reply) -> Reply:
+        if not vendor.is_page(request):
+            return reply
+        body = json.loads(reply.content)
+        vendor.cut_to_one(body)
+        lists.append(len(vendor.records(body)))
+        headers = {name: value for name, value in reply.headers.items() if name.lower() != "link"}
+        return replace(reply, body=body, headers=headers)
+
+    gateway.after = only_one
+    found = digest(vendor, await read(vendor, connector))
+    assert set(found) <= set(truth)
+    assert len(found) == sum(lists)
+    assert set(lists) == {1}
+
+
 async def test_from_the_cursor_on_the_newest_records_come_again_and_none_is_skipped(
     vendor: Vendor, connector: Connector, truth: Digest
 ) -> None:

@@ -30,6 +30,7 @@ class Vendor:
         keys: the keys that the company's records have; what is malformed comes on top.
         is_page: which requests bring records of the resource.
         records: the list of records in a page's decoded body.
+        cut_to_one: makes a page's body that of a list of a single record. GitHub says in a header whether more follow.
         spoil: puts a value into a record of a page twice: into the field that `spoilt` names, and into a new one.
         spoilt, new: the names, in a record as it is read, of the field that was spoilt and of the new one.
         refused: status and body with which it says that a token is no longer accepted.
@@ -45,6 +46,7 @@ class Vendor:
     keys: Callable[[Company], set[str]]
     is_page: Callable[[Request], bool]
     records: Callable[[Any], list[dict[str, Any]]]
+    cut_to_one: Callable[[Any], None]
     spoil: Callable[[dict[str, Any], Any], None]
     spoilt: str
     new: str
@@ -55,6 +57,32 @@ class Vendor:
 
     def __str__(self) -> str:
         return self.provider
+
+
+def _one_query(body: dict[str, Any]) -> None:
+    body |= {"totalSize": 1, "done": True, "records": body["records"][:1]}
+    body.pop("nextRecordsUrl", None)
+
+
+def _one_calls(body: dict[str, Any]) -> None:
+    paging = {"totalRecords": 1, "currentPageSize": 1, "currentPageNumber": 0}
+    body |= {"records": paging, "calls": body["calls"][:1]}
+
+
+def _one_history(body: dict[str, Any]) -> None:
+    # One without a thread, which would bring more.
+    one = next(message for message in body["messages"] if "thread_ts" not in message)
+    body |= {"has_more": False, "response_metadata": {"next_cursor": ""}, "messages": [one]}
+
+
+def _one_results(body: dict[str, Any]) -> None:
+    body |= {"has_more": False, "next_cursor": None, "results": body["results"][:1]}
+
+
+def _one_executions(body: dict[str, Any]) -> None:
+    # One that waits for its turn isn't read.
+    one = next(execution for execution in body["data"] if execution["startedAt"])
+    body |= {"nextCursor": None, "data": [one]}
 
 
 def _started(company: Company) -> set[str]:
@@ -119,6 +147,7 @@ VENDORS = (
         keys=lambda company: set(company.table("salesforce_opportunity_history")["Id"]),
         is_page=lambda request: "/query" in request.path,
         records=lambda body: body["records"],
+        cut_to_one=_one_query,
         spoil=_spoil_history,
         spoilt="StageName",
         new="New__c",
@@ -143,6 +172,7 @@ VENDORS = (
         keys=_calls,
         is_page=lambda request: request.path == "/v2/calls/extensive",
         records=lambda body: body["calls"],
+        cut_to_one=_one_calls,
         spoil=_spoil_call,
         spoilt="metaData.title",
         new="metaData.newField",
@@ -167,6 +197,7 @@ VENDORS = (
         keys=_messages,
         is_page=lambda request: request.path == "/api/conversations.history",
         records=lambda body: body["messages"],
+        cut_to_one=_one_history,
         spoil=_spoil_message,
         spoilt="text",
         new="new_field",
@@ -192,6 +223,7 @@ VENDORS = (
         },
         is_page=lambda request: request.path.endswith("/query"),
         records=lambda body: body["results"],
+        cut_to_one=_one_results,
         spoil=_spoil_check_in,
         spoilt="Current value",
         new="Mood",
@@ -217,6 +249,7 @@ VENDORS = (
         keys=_pull_requests,
         is_page=lambda request: request.path.endswith("/pulls"),
         records=lambda body: body,
+        cut_to_one=lambda body: body.__delitem__(slice(1, None)),
         spoil=_spoil_pull_request,
         spoilt="title",
         new="new_field",
@@ -243,6 +276,7 @@ VENDORS = (
         keys=_started,
         is_page=lambda request: request.path == "/api/v1/executions",
         records=lambda body: body["data"],
+        cut_to_one=_one_executions,
         spoil=_spoil_execution,
         spoilt="mode",
         new="newField",
