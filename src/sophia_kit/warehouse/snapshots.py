@@ -179,7 +179,7 @@ class SnapshotStore:
             return self._pointer.read_bytes().decode("ascii", "replace").strip()
         except FileNotFoundError:
             raise NoSnapshot(
-                "There is no snapshot yet.",
+                "No snapshot was published yet.",
                 hint="Run `sophia ingest run`, or `sophia demo` for the demo company.",
                 path=self.directory,
             ) from None
