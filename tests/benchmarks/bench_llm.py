@@ -121,9 +121,11 @@ async def timed(ask: Callable[[], Awaitable[Any]], count: int, at_once: int) -> 
 
 async def overhead(root: Path, state: State, base: str) -> dict[str, float]:
     """Seconds a request: the best of four turns each, so that a busy moment of the machine counts for nobody."""
-    bare = openai.AsyncOpenAI(api_key="canary", base_url=base, max_retries=0)
     rounds: dict[str, list[float]] = {}
-    async with gateway(root, state, [("ok", base)]) as door:
+    async with (
+        openai.AsyncOpenAI(api_key="canary", base_url=base, max_retries=0) as bare,
+        gateway(root, state, [("ok", base)]) as door,
+    ):
 
         async def sdk() -> Any:
             return await bare.chat.completions.create(
