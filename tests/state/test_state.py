@@ -128,6 +128,34 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
     assert "move it away" in (caught.value.hint or "")
 
 
+def test_a_file_that_is_replaced_or_removed_while_in_use_is_an_error(tmp_path: Path) -> None:
+    """Who goes on with the old file sees nothing of what others write, and loses what it writes itself."""
+    file, other = tmp_path / "state.sqlite", tmp_path / "other.sqlite"
+    State.open(str(other)).close()
+    with State.open(str(file)) as state:
+        begin(state, "a1")
+        other.replace(file)
+        for ask in (state.attempts, lambda: begin(state, "a2")):
+            with pytest.raises(StorageError, match="removed or replaced"):
+                ask()
+        file.unlink()
+        with pytest.raises(StorageError, match="removed or replaced"):
+            state.attempts()
+
+
+def test_on_a_disk_that_is_mounted_read_only_it_can_be_read(small_disk: Path) -> None:
+    file = small_disk / "state.sqlite"
+    with State.open(str(file)) as state:
+        begin(state, "a1")
+        assert not state.read_only
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with State.open(str(file)) as state:
+        assert state.read_only
+        assert [attempt.attempt_id for attempt in state.attempts()] == ["a1"]
+        with pytest.raises(StorageError, match="readonly"):
+            begin(state, "a2")
+
+
 def test_an_unreachable_server_is_an_error_that_keeps_its_password() -> None:
     with pytest.raises(SophiaError) as caught:
         State.open("postgresql://user:canary-password@127.0.0.1:1/none")

@@ -53,8 +53,10 @@ class Workspaces:
         return None if seen is None else (seen.size, seen.root)
 
     def remember_checkpoint(self, origin: str, size: int, root_hex: str) -> None:
-        """Remember how far the log of `origin` has come."""
-        self._state(self._of(origin)).remember_checkpoint(origin, size, root_hex, seen_at=SystemClock().now())
+        """Remember how far the log of `origin` has come; not on a disk where nothing can be written."""
+        state = self._state(self._of(origin))
+        if not state.read_only:
+            state.remember_checkpoint(origin, size, root_hex, seen_at=SystemClock().now())
 
     def forget_checkpoint(self, origin: str) -> None:
         """Forget what was seen of the log of `origin`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ class Engine(Protocol):
     """What the state asks of a database. Parameters are written `?`."""
 
     name: str
+    read_only: bool
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement; the rows it returns, or none."""
@@ -37,7 +39,7 @@ class Engine(Protocol):
 
 
 class SqliteEngine:
-    """A SQLite file. Safe between threads and processes."""
+    """A SQLite file. Safe between threads and processes. On a disk that is mounted read-only it can be read."""
 
     name = "sqlite"
 
@@ -46,14 +48,29 @@ class SqliteEngine:
         self._path = path
         self._lock = threading.RLock()
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=15)
+            self._connection = self._connect(path)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
-            raise _sqlite_error(path, error) from error
+            if not _is_at_rest_on_a_read_only_disk(path):
+                raise _sqlite_error(path, error) from error
+            # In WAL mode even a reader writes, unless it is told that nobody does.
+            self._connection = self._connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1")
+        self.read_only = not os.access(path, os.W_OK)
+        self._file = _identity(path)
+
+    @staticmethod
+    def _connect(where: Path | str) -> sqlite3.Connection:
+        return sqlite3.connect(where, isolation_level=None, check_same_thread=False, timeout=15, uri=True)
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         with self._lock:
+            if _identity(self._path) != self._file and not self._connection.in_transaction:
+                raise StorageError(
+                    "The kit's own state was removed or replaced while it was in use.",
+                    hint="Start again what uses it.",
+                    path=self._path,
+                )
             try:
                 return self._connection.execute(sql, params).fetchall()
             except sqlite3.Error as error:
@@ -83,6 +100,7 @@ class PostgresEngine:
     """
 
     name = "postgres"
+    read_only = False
 
     def __init__(self, url: str) -> None:
         try:
@@ -164,6 +182,22 @@ def open_engine(location: str) -> Engine:
     if location.startswith(("postgresql://", "postgres://")):
         return PostgresEngine(location)
     return SqliteEngine(Path(location))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_at_rest_on_a_read_only_disk(path: Path) -> bool:
+    """Whether the file is whole by itself, as its last writer leaves it, and nobody can write beside it."""
+    log = path.with_name(f"{path.name}-wal")
+    at_rest = path.is_file() and not (log.exists() and log.stat().st_size)
+    return at_rest and not os.access(path.parent, os.W_OK)
 
 
 def _sqlite_error(path: Path, error: sqlite3.Error) -> StorageError:

@@ -11,7 +11,7 @@ from importlib import resources
 from types import TracebackType
 from typing import Any
 
-from sophia_kit.core.errors import ConfigError
+from sophia_kit.core.errors import ConfigError, StorageError
 from sophia_kit.state.access import AccessStore
 from sophia_kit.state.alerts import AlertStore
 from sophia_kit.state.engine import Engine, Row, open_engine
@@ -54,6 +54,11 @@ class State:
     @property
     def engine_name(self) -> str:
         return self._engine.name
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written to it, because its disk is mounted so."""
+        return self._engine.read_only
 
     def close(self) -> None:
         self._engine.close()
@@ -243,6 +248,14 @@ class State:
 def _migrate(engine: Engine) -> None:
     folder = resources.files("sophia_kit.state") / "migrations"
     known = sorted((int(file.name[:4]), file) for file in folder.iterdir() if re.match(r"\d{4}_.*\.sql$", file.name))
+    if engine.read_only:
+        at = int(engine.execute("SELECT coalesce(max(version), 0) FROM schema_version")[0][0])
+        if at != known[-1][0]:
+            raise StorageError(
+                f"The state, on a read-only disk, is of another version of the kit (schema {at}, not {known[-1][0]}).",
+                hint="Run a command of this version where it can be written.",
+            )
+        return
     with engine.transaction():
         engine.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)")
         at = int(engine.execute("SELECT coalesce(max(version), 0) FROM schema_version")[0][0])
