@@ -97,9 +97,9 @@ async def dead() -> None:
     taken: list[list[float]] = [[], []]
     failed: list[list[str]] = [[], []]
     for turn in range(5):
-        for place, door in enumerate(ways):
+        for place in (0, 1) if turn % 2 else (1, 0):
 
-            async def ask(door: Any = door, told: list[str] = failed[place]) -> None:
+            async def ask(door: Any = ways[place], told: list[str] = failed[place]) -> None:
                 try:
                     await door.acompletion(model="m", messages=SAY)
                 except Exception as error:  # noqa: BLE001 - that it fails is the finding, and its time counts
