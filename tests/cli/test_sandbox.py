@@ -45,6 +45,25 @@ def test_serves_until_it_is_told_to_stop(project: Project, number: signal.Signal
         assert (process.returncode, out, error) == (0, "", "")
 
 
+def test_it_ends_with_the_process_that_started_it_also_where_that_is_killed(project: Project) -> None:
+    starts = (
+        "import os, subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-m', 'sophia_kit', 'sandbox', 'serve', '--scale', '0.02', "
+        "'--parent', str(os.getpid())]).wait()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", starts], cwd=project.root, env=project.environment, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    url = parent.stdout.readline().split()[-1]
+    assert httpx.get(url, trust_env=False).status_code == 404
+    parent.kill()
+    # Its output ends when the last process lets go of it.
+    assert parent.communicate(timeout=30)[0] == ""
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+
+
 def test_serves_with_faults(project: Project) -> None:
     with _serving(project, "--scale", "0.02", "--fault", "server_error=1") as (_, line):
         answer = httpx.post(f"{line.split()[-1]}/services/oauth2/token", data=credentials(), trust_env=False)

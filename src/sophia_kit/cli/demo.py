@@ -145,7 +145,10 @@ def _sandbox(settings: Settings, day: date, scale: float | None, progress: RunPr
     landing = settings.data_dir / "landing"
     common = ["--day", day.isoformat(), *(["--scale", str(scale)] if scale is not None else [])]
     progress.stage("company")
-    serve, deliver = ["serve", "--port", "0", *common], ["deliver", "--to", str(landing), *common]
+    serve, deliver = (
+        ["serve", "--port", "0", "--parent", str(os.getpid()), *common],
+        ["deliver", "--to", str(landing), *common],
+    )
     with _start(serve) as server, _start(deliver) as delivery:
         try:
             # The kit's own imports take a second or two: the time in which its vendors get ready.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from datetime import datetime
@@ -15,6 +16,8 @@ from sophia_kit.cli.context import console
 
 if TYPE_CHECKING:
     from sophia_kit.sandbox import Company, FaultKind
+
+_LOOK_S = 0.5
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,6 +59,9 @@ def serve_command(
         typer.Option("--fault", help="KIND=SHARE of requests that fail, e.g. server_error=0.1; may be repeated."),
     ] = None,
     seed: Annotated[int, typer.Option("--fault-seed", help="Which requests the faults hit.")] = 0,
+    parent: Annotated[
+        int | None, typer.Option("--parent", metavar="PID", help="End with this process, which started this one.")
+    ] = None,
 ) -> None:
     """Serve the vendors' APIs from the fictional company until Ctrl-C or SIGTERM.
 
@@ -80,7 +86,9 @@ def serve_command(
         ) from None
     with server:
         typer.echo(f"{server.company.name} (DEMO DATA) on {server.company.day} is served at {server.base_url}")
-        ended.wait()
+        # A parent that was killed can't tell.
+        while not ended.wait(None if parent is None else _LOOK_S) and parent == os.getppid():
+            pass
 
 
 @app.command("deliver")
