@@ -134,3 +134,13 @@ def test_a_signal_while_a_library_is_imported_takes_effect_when_that_is_done(
     assert done.stdout == "whole\n"
     assert done.returncode == 130
     assert "Interrupted" in done.stderr
+
+
+def test_a_notebook_that_is_none_is_one_error_of_the_server(demo: Project, tmp_path: Path) -> None:
+    hurt = demo.copy(tmp_path / "hurt")
+    (hurt.root / "notebooks" / "daily_bi.py").write_text("import marimo\nraise SystemExit('boom')\n")
+    done = hurt.sophia("serve", "--demo", "--port", "0")
+    assert done.returncode == 3
+    assert "An app's notebook can't be loaded" in done.stderr
+    assert "marimo check notebooks/daily_bi.py" in done.stderr
+    assert "Serving" not in done.stdout

@@ -56,7 +56,7 @@ class PublishedApps:
     """marimo's applications of some notebooks.
 
     Raises:
-        ConfigError: a notebook isn't there.
+        ConfigError: a notebook isn't there, or is none.
     """
 
     def __init__(self, root: Path, apps: Sequence[App]) -> None:
@@ -74,7 +74,14 @@ class PublishedApps:
                     hint="Run inside a clone of the project, which carries its notebooks.",
                 )
             builder = builder.with_app(path=app.path, root=str(file))
-        built = builder.build()
+        try:
+            built = builder.build()
+        except Exception as error:  # noqa: BLE001  # whatever marimo makes of a file that is no notebook
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ConfigError(
+                f"An app's notebook can't be loaded: {reason}",
+                hint=f"Have a look at it with `marimo check {' '.join(app.notebook for app in apps)}`.",
+            ) from None
         assert isinstance(built, Starlette)
         for route in built.routes:
             if isinstance(route, Mount):
