@@ -28,7 +28,7 @@ _MADE: Final = re.compile(
     r"(?<!was )(?<!were )(?<!is )(?<!are )(?<!been )(?<!what )(?<!who )"
     + phrase(
         "pushed|drove|drives|dragged|pulled|propelled|fuelled|fueled|powered|caused|triggered|prompted|helped|hurt|"
-        "led to|sent|explains?|"
+        "led to|sent|explains?|lifted|boosted|reduced|paid off|bore fruit|"
         "(?:is|are|was|were|lies|lie|stands?) behind (?!the (?:target|plan|goal|quota|budget))(?:the|this|that)"
     )
     + r"(?! by\b)"
