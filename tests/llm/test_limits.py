@@ -73,6 +73,14 @@ def test_a_refused_request_counts_nowhere() -> None:
     taken.take("one", "globex", 1)
 
 
+def test_what_was_let_pass_and_not_sent_counts_nowhere() -> None:
+    taken = limits(Clock(), provider_requests=1, provider_tokens=100)
+    taken.give_back(taken.take("one", "", 100))
+    taken.take("one", "", 100)
+    with pytest.raises(LimitReached):
+        taken.take("one", "", 1)
+
+
 def test_tokens_count_as_they_may_be_and_then_as_they_were() -> None:
     taken = limits(Clock(), key_tokens=1000)
     first = taken.take("one", "", 900)

@@ -72,7 +72,11 @@ class Bill:
         tokens = self._asked.option.input_tokens + (most or 0)
         self._passed = self._limits.take(deployment, self._request.tenant, tokens)
         if self._account is not None:
-            await self._account.reserve(self._asked.at_most_usd)
+            try:
+                await self._account.reserve(self._asked.at_most_usd)
+            except BaseException:
+                self._limits.give_back(self._passed)
+                raise
 
     def charge(self, usage: Usage | None, error: SophiaError | None = None) -> None:
         """What the request that was reserved last came to; with `error`, what it may have cost before it failed."""

@@ -72,9 +72,9 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A request that was let pass, as the limits of tokens count it."""
+    """A request that was let pass, as each limit counts it: `requests` or `tokens`."""
 
-    _counted: tuple[tuple[_Window, _Entry], ...] = field(repr=False)
+    _counted: tuple[tuple[_Window, _Entry, str], ...] = field(repr=False)
 
 
 class Limits:
@@ -111,14 +111,20 @@ class Limits:
                 if wait > 0:
                     raise _reached(what, whose, name, limit, wait, amount)
                 asked.append((window, what, amount))
-            counted = [(window, window.add(amount, now), what) for window, what, amount in asked]
-            return Passed(tuple((window, entry) for window, entry, what in counted if what == "tokens"))
+            return Passed(tuple((window, window.add(amount, now), what) for window, what, amount in asked))
 
     def used(self, passed: Passed, tokens: int) -> None:
         """Say how many tokens it did use."""
         with self._lock:
-            for window, entry in passed._counted:
-                window.correct(entry, tokens)
+            for window, entry, what in passed._counted:
+                if what == "tokens":
+                    window.correct(entry, tokens)
+
+    def give_back(self, passed: Passed) -> None:
+        """Say that it was not sent after all: it counts nowhere."""
+        with self._lock:
+            for window, entry, _ in passed._counted:
+                window.correct(entry, 0)
 
     def _limits(self, deployment: str, tenant: str) -> Iterator[tuple[str, str, str, int]]:
         """The limits that a request falls under: of what, whose, the name, how many."""
