@@ -44,7 +44,7 @@ def demo_command(
         float | None, typer.Option("--scale", min=0.005, max=2.0, help="Size of the company; 1 is 1.5 M payments.")
     ] = None,
 ) -> None:
-    """Run the daily brief on a fictional company: generate it, serve its vendor, load, write, seal.
+    """Run the daily brief on a fictional company: generate it, serve its vendors, load, write, seal.
 
     Everything it shows is DEMO DATA. Nothing is configured, and nothing leaves this machine.
     """

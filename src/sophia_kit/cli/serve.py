@@ -17,9 +17,11 @@ __all__ = ["serve_command"]
 def serve_command(
     demo: Annotated[bool, typer.Option("--demo", help="Serve the fictional company's workspace.")] = False,
     host: Annotated[
-        str | None, typer.Option("--host", help="Address to listen on; other than loopback only with tokens.")
+        str | None, typer.Option("--host", help="Address to listen on, 127.0.0.1 if not set; others only with tokens.")
     ] = None,
-    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="0 takes a free port.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="8765 if not set; 0 takes a free one.")
+    ] = None,
 ) -> None:
     """Publish the apps as web pages and everything else as an API. Ctrl-C ends it, once what runs is finished."""
     from sophia_kit.server import require_safe_bind, serve
