@@ -117,6 +117,8 @@ async def test_the_transport_holds_against_a_caller_that_goes_around_the_client(
                 httpx.Request("POST", f"{server.url}/services/oauth2/token", files={"_method": b"DELETE"}),
                 httpx.Request("POST", f"{server.url}/services/oauth2/token", content=dripping(b"_method=DELETE")),
                 httpx.Request("GET", f"{server.url}{DATA}/limits", data={"_method": "DELETE"}),
+                httpx.Request("GET", f"{server.url}{DATA}/limits", extensions={"target": b"/services/oauth2/revoke"}),
+                httpx.Request("GET", f"{server.url}{DATA}/limits", extensions={"sni_hostname": "elsewhere.example"}),
             ):
                 with pytest.raises(PolicyRefused):
                     await http.send(request)

@@ -16,12 +16,17 @@ from sophia_kit.core.telemetry import HTTP_REFUSALS
 __all__ = ["ReadOnlyTransport", "address_url", "below", "is_loopback", "proxy_for"]
 
 
+_EXTENSIONS = frozenset({"timeout"})
+"""Of httpx's request extensions. `target` puts another path on the wire than the URL's, `sni_hostname` has the
+certificate of another host accepted."""
+
+
 class ReadOnlyTransport(httpx.AsyncBaseTransport):
     """Passes on what `policy` permits below `address` and refuses the rest, redirects included.
 
     Raises:
-        PolicyRefused: another origin, a path that isn't below the address, a request that isn't on the list, or a
-            `Host` header that names another host. No connection was opened for it.
+        PolicyRefused: another origin, a path that isn't below the address, a request that isn't on the list, a `Host`
+            header that names another host, or an extension. No connection was opened for it.
     """
 
     def __init__(self, policy: RequestPolicy, address: httpx.URL) -> None:
@@ -39,6 +44,11 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
             raise self._refusal(
                 f"A request to {self._address.host} was not sent: its Host header names another host.",
                 "Leave the Host header to the client.",
+            )
+        if further := sorted(request.extensions.keys() - _EXTENSIONS):
+            raise self._refusal(
+                f"A request to {self._address.host} was not sent: its extension {further[0]} may change what is sent.",
+                "Ask by method, URL, headers and body alone.",
             )
         target = below(self._address, request.url)
         if target is None:
