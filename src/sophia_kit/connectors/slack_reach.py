@@ -94,9 +94,12 @@ class Plan:
         return set() if self._before is None else {ts for of, ts in self._before.threads if of == channel}
 
     def named(self) -> frozenset[str]:
-        """The messages whose threads are read, each by its id, however old they are."""
-        before = () if self._before is None else self._before.threads
-        return frozenset(f"{channel}:{ts}" for channel, ts in {*before, *self._latest})
+        """Messages older than `image_since` whose threads are read all the same, each by its id."""
+        if self._before is None or self.image_since is None:
+            return frozenset()
+        begin = self.image_since.timestamp()
+        threads = self._before.threads | self._latest.keys()
+        return frozenset(f"{channel}:{ts}" for channel, ts in threads if float(ts) < begin)
 
     def seen(self, channel: str, thread: str, latest: datetime) -> None:
         """A thread of a channel has a reply of that moment."""
