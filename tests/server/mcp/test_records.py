@@ -133,6 +133,7 @@ async def test_a_thread_is_read_from_its_id_and_from_slacks_links_to_it(servers:
     to_an_answer = f"{place}/p{answer}?thread_ts={ts}&cid={channel}"
     assert (await content(slack, "read_thread", thread=to_an_answer))["rows"] == by_id["rows"]
     assert (await problem(slack, "read_thread", thread="C0SB0000001:1000000000.000000"))["code"] == "input"
+    assert (await problem(slack, "list_threads", channel="#support", limit=51))["hint"] == "Ask for 1 to 50."
 
 
 async def test_people_and_channels_are_found_by_what_they_are_called(servers: Servers) -> None:

@@ -18,16 +18,16 @@ _FOR_ITEMS: Final = MOST_CHARACTERS // 2
 """Characters of JSON that a page's items take at most; the rest of the answer needs room, too."""
 
 
-def page_size(limit: int | None) -> int:
-    """How many items a page holds at most.
+def page_size(limit: int | None, *, default: int = ON_PAGE, most: int = MOST_ON_PAGE) -> int:
+    """How many items a page holds at most; `default` where the caller says nothing.
 
     Raises:
-        InputError: no item at all, or more than a page may hold.
+        InputError: no item at all, or more than `most`.
     """
     if limit is None:
-        return ON_PAGE
-    if not 1 <= limit <= MOST_ON_PAGE:
-        raise InputError(f"A page can't hold {limit} items.", hint=f"Ask for 1 to {MOST_ON_PAGE}.")
+        return default
+    if not 1 <= limit <= most:
+        raise InputError(f"A page can't hold {limit} items.", hint=f"Ask for 1 to {most}.")
     return limit
 
 

@@ -17,6 +17,7 @@ from sophia_kit.server.mcp.standing_model import RecordsAnswer, standing_fields
 from sophia_kit.server.mcp.value_models import Answered
 from sophia_kit.server.records import SLACK_CHANNELS, SLACK_MESSAGES, SLACK_USERS, read_threads
 from sophia_kit.server.records.standing import standing_of
+from sophia_kit.server.records.threads import DEFAULT_THREADS, MOST_THREADS
 
 if TYPE_CHECKING:
     from sophia_kit.server.mcp.given import Given
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["SlackTools"]
 
 _MOST_NAMES: Final = 20
-_MOST_THREADS: Final = 50
-_THREADS: Final = 20
 
 
 class Match(Answered):
@@ -147,13 +146,16 @@ class SlackTools:
                 AwareDatetime | None, Field(description="Only begun at this time or later.")
             ] = None,
             started_before: Annotated[AwareDatetime | None, Field(description="Only begun before this time.")] = None,
-            limit: Annotated[int | None, Field(description="How many threads, 1 to 50; default 20.")] = None,
+            limit: Annotated[
+                int | None,
+                Field(description=f"How many threads, 1 to {MOST_THREADS}; default {DEFAULT_THREADS}."),
+            ] = None,
             after: Annotated[str | None, AFTER] = None,
         ) -> Any:
             """List a channel's threads, the newest first, each with its first message; read_thread has the rest."""
             found = self._channel(channel)
             services = self._server.services
-            most = min(page_size(_THREADS if limit is None else limit), _MOST_THREADS)
+            most = page_size(limit, default=DEFAULT_THREADS, most=MOST_THREADS)
             while True:
                 page = read_threads(
                     services.snapshots,
