@@ -72,7 +72,7 @@ def test_open_ones_come_unless_all_are_asked_for_and_in_the_order_asked_for(gith
     closed = read_all(github, f"{HERE}/pulls", state="closed", sort="updated", direction="asc")
     times = [record["updated_at"] for record in closed]
     assert times == sorted(times)
-    assert all(record["closed_at"] for record in closed)
+    assert {record["closed_at"] is not None for record in closed} == {True}
 
 
 def test_every_pull_request_is_an_issue_too(github: httpx.Client) -> None:
