@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -45,3 +47,19 @@ def test_a_hundred_at_once_are_each_stopped_by_one_thread() -> None:
         assert all(pool.map(run, range(100)))
     assert len(set(watching)) == 1
     assert threading.active_count() <= before + 1
+
+
+def test_a_forked_process_has_deadlines_of_its_own() -> None:
+    program = """
+import os, threading
+from sophia_kit.warehouse.deadlines import Deadlines
+
+deadlines, stopped = Deadlines(), threading.Event()
+with deadlines.within(60, stopped.set):
+    child = os.fork()
+    if child == 0:
+        with deadlines.within(0.1, stopped.set):
+            os._exit(0 if stopped.wait(10) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)

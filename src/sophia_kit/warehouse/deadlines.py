@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,11 @@ class Deadlines:
     """Calls back for what hasn't ended in time. Safe to share between threads; its thread starts with the first."""
 
     def __init__(self) -> None:
+        self._begin()
+        # The thread isn't in a process that was forked off this one.
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
         self._changed = threading.Condition()
         self._running: dict[object, tuple[float, Callable[[], None]]] = {}
         self._wakes = -math.inf
