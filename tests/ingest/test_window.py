@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,14 @@ async def test_a_range_again_moves_no_cursor_and_concludes_nothing_beyond_it(set
     following = Chat([note(9)])
     await load(settings, following)
     assert following.asked == [(at(9), None)]
+
+
+@pytest.mark.parametrize("until", [moment(6), None])
+async def test_a_range_concludes_nothing_of_what_was_read_before_it(settings: Settings, until: datetime | None) -> None:
+    await load(settings, Chat([note(day) for day in range(1, 8)]))
+    more = Chat([note(2), note(4), note(7)], image_since=moment(1))
+    await load(settings, more, span=Span(moment(3), until))
+    assert deleted(settings) == (["n03", "n05"] if until else ["n03", "n05", "n06"])
 
 
 async def test_a_range_of_a_table_that_was_never_loaded_makes_it_no_loaded_one(settings: Settings) -> None:

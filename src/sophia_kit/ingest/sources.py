@@ -179,7 +179,11 @@ class ConnectorSource:
         async for batch in self._connector.read(contract.resource, since, fields, until=until):
             at = batch.cursor_high
             cursor = None if at is None or not scope.goes_on else VendorCursor(at, first).text()
-            image = None if batch.image_since is None else self._image(contract, batch, Span(batch.image_since, until))
+            image = None
+            if batch.image_since is not None:
+                # A vendor may be read from before the range on, so as to miss nothing.
+                begins = batch.image_since if scope.span is None else max(batch.image_since, scope.span.start)
+                image = self._image(contract, batch, Span(begins, until))
             yield Portion(batch.records, batch.demo, cursor, batch.absent_fields, image=image, notes=batch.notes)
 
     def _image(self, contract: Contract, batch: Batch, span: Span) -> Image:
