@@ -161,6 +161,22 @@ def test_a_folder_that_is_not_there_is_said_and_not_made(tmp_path: Path, monkeyp
         load_settings()
 
 
+@pytest.mark.parametrize("name", ["metrics_dir", "checks_dir"])
+def test_a_folder_of_the_project_s_own_definitions_has_to_be_there(project: Path, name: str) -> None:
+    (project / "sophia.toml").write_text(f"{name} = 'nowhere'\n")
+    with pytest.raises(ConfigError, match=rf"Setting {name}: there is no folder .*nowhere"):
+        load_settings(project)
+
+
+def test_a_working_folder_that_was_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOPHIA_ROOT", raising=False)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(ConfigError, match="was removed"):
+        find_root()
+
+
 def test_the_clock_can_be_frozen_in_the_demo_only(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOPHIA_FROZEN_AT", "2025-12-31T23:59:59Z")
     with pytest.raises(ConfigError, match="old data look fresh"):

@@ -57,6 +57,11 @@ def make_folder(path: Path, mode: int = 0o755) -> Path:
                 hint="Move it away, then run again.",
                 path=path,
             ) from error
+        except FileNotFoundError as error:
+            # Where the system has its own files, nobody can make one.
+            raise StorageError(
+                f"The folder {path.name} can't be made there.", hint="Name another place.", path=path
+            ) from error
     return path
 
 

@@ -258,7 +258,10 @@ def find_root(start: Path | None = None) -> Path:
     """
     if start is None and (given := os.environ.get("SOPHIA_ROOT")):
         return Path(given).resolve()
-    here = (start or Path.cwd()).resolve()
+    try:
+        here = (start or Path.cwd()).resolve()
+    except FileNotFoundError:
+        raise ConfigError("The folder you are in was removed.", hint="Go to the project's folder.") from None
     for folder in (here, *here.parents):
         if (folder / CONFIG_FILE).is_file():
             return folder
@@ -298,11 +301,16 @@ def load_settings(root: Path | None = None, **overrides: Any) -> Settings:
         ) from None
     except ValidationError as error:
         raise _wrong(error.errors(include_url=False, include_input=False)[0], file) from None
-    if found.metrics_dir is not None and not found.metrics_folder.is_dir():
-        raise ConfigError(
-            f"Setting metrics_dir: there is no folder {found.metrics_folder}.",
-            hint=f"Make it, or name another in {file} or as SOPHIA_METRICS_DIR.",
-        )
+    own = {
+        "metrics_dir": (found.metrics_dir, found.metrics_folder),
+        "checks_dir": (found.checks_dir, found.checks_folder),
+    }
+    for name, (given, folder) in own.items():
+        if given is not None and not folder.is_dir():
+            raise ConfigError(
+                f"Setting {name}: there is no folder {folder}.",
+                hint=f"Make it, or name another in {file} or as SOPHIA_{name.upper()}.",
+            )
     if found.landing.path is not None and not found.landing.path.is_absolute():
         found = found.model_copy(update={"landing": LandingSettings(path=base / found.landing.path)})
     return found
