@@ -52,6 +52,22 @@ def test_a_narrow_window_cuts_no_number_off(demo: Project, columns: str, argumen
     assert {word for word in wide.stdout.split() if "$" in word} <= set(done.stdout.split())
 
 
+def test_the_brief_s_table_cuts_no_number_off_either(demo: Project, tmp_path: Path) -> None:
+    project = demo.copy(tmp_path / "project")
+    frozen = {"SOPHIA_WORKSPACE": "demo", "SOPHIA_FROZEN_AT": "2026-01-01T05:59:59Z", "COLUMNS": "30"}
+    done = subprocess.run(
+        [sys.executable, "notebooks/daily_bi.py"],
+        cwd=project.root,
+        env=project.environment | frozen,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    wide = (project.root / "demo-output.txt").read_text(encoding="utf-8")
+    assert "\N{HORIZONTAL ELLIPSIS}" not in done.stdout
+    assert {word for word in wide.split() if "$" in word} <= set(done.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("told", "said"),
     [

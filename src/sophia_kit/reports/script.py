@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Surface", "print_summary", "script_errors", "started_as_script"]
 
+_WIDEST = 1000
+
 _Result = TypeVar("_Result")
 
 
@@ -136,7 +138,13 @@ def print_summary(brief: DailyBrief, page: Path, *, to: Console | None = None) -
         changes = (change_fact(brief, kpi, kind) for kind in ("prior_period", "prior_year", "target"))
         cells = ["" if fact is None else fact.display for fact in changes]
         table.add_row(*(Text(cell) for cell in (kpi.value.label, kpi.value.display, *cells, _period(kpi))))
+    # In a narrow window labels are wrapped; a number that is cut off would be taken for another.
+    labels = [kpi.value.label for kpi in (*brief.kpis, *brief.day_kpis)]
+    wraps = max(map(len, labels), default=0) - max((len(word) for label in labels for word in label.split()), default=0)
+    window, out.width = out.width, _WIDEST
+    out.width = max(window, out.measure(table).maximum - wraps)
     out.print(table)
+    out.width = window
     for kpi in (*brief.kpis, *brief.day_kpis):
         if kpi.value.unknown is not None:
             out.print(Text(f"{title_of(kpi)} is unknown: {kpi.value.unknown.reason}"))
