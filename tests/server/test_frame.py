@@ -261,6 +261,11 @@ async def test_it_answers_to_its_names(client: httpx.AsyncClient, host: str, sta
     assert (await client.get("/healthz", headers={"Host": host})).status_code == status
 
 
+async def test_of_two_names_none_is_believed(client: httpx.AsyncClient) -> None:
+    refused = await client.get("/healthz", headers=[("Host", "localhost"), ("Host", "evil.example")])
+    assert (refused.status_code, refused.json()["code"]) == (400, "foreign-host")
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [("http://127.0.0.1:8765", 200), ("http://evil.example", 403), ("null", 403), ("http://[", 403)],

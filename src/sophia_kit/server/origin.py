@@ -27,7 +27,7 @@ class KnownHosts:
         self._names = frozenset(name.lower() for name in names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and not self._known(_name(Headers(scope=scope).get("host", ""))):
+        if scope["type"] in ("http", "websocket") and not self._known(Headers(scope=scope).getlist("host")):
             error = ForeignHost(
                 "This server doesn't go by the name in the Host header.",
                 hint="Ask by the name it was started with; SOPHIA_SERVER__NAMES holds further ones.",
@@ -36,7 +36,11 @@ class KnownHosts:
             return
         await self._app(scope, receive, send)
 
-    def _known(self, name: str) -> bool:
+    def _known(self, hosts: list[str]) -> bool:
+        # Of two, a proxy may have believed the other (RFC 9112, section 3.2).
+        if len(hosts) != 1:
+            return False
+        name = _name(hosts[0])
         return name in self._names or _is_address(name)
 
 
