@@ -160,3 +160,46 @@ def test_a_notebook_that_is_none_is_one_error_of_the_server(demo: Project, tmp_p
     assert "An app's notebook can't be loaded" in done.stderr
     assert "marimo check notebooks/daily_bi.py" in done.stderr
     assert "Serving" not in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_mcp_server_that_waits_for_input_ends_when_it_is_told_to(demo: Project, number: signal.Signals) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "sophia_kit", "mcp", "metrics", "--demo"],
+        cwd=demo.root,
+        env=demo.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write('{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+        running.stdin.flush()
+        assert running.stdout.readline()
+        running.send_signal(number)
+        assert running.wait(timeout=10) == 0
+        assert running.stderr is not None
+        assert running.stderr.read() == ""
+    finally:
+        running.kill()
+        running.communicate()
+
+
+@pytest.mark.parametrize(("redirected", "code"), [("<&-", 2), (">&-", 2), (">/dev/full", 1)])
+def test_an_mcp_server_that_nobody_can_speak_with_is_no_page_of_python(
+    demo: Project, redirected: str, code: int
+) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m sophia_kit mcp metrics --demo {redirected}"],
+        cwd=demo.root,
+        env=demo.environment,
+        input='{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n',
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
