@@ -110,6 +110,18 @@ def test_a_pointer_that_holds_no_id_is_a_clear_error_and_nothing_is_removed_for_
         assert first.path.exists()
 
 
+def test_without_a_pointer_nothing_is_removed_and_a_load_begins_from_the_newest(
+    store: SnapshotStore, publish: Publish
+) -> None:
+    first, second = publish(1), publish(2)
+    (store.directory / "current").unlink()
+    assert store.list() == ()
+    with store.draft(datetime(2025, 1, 3, tzinfo=UTC)) as draft:
+        assert draft.parent == second
+        third = draft.publish(demo=False, time_zone="UTC", currency="USD")
+    assert store.list() == (first, second, third)
+
+
 def test_a_pointer_that_can_t_be_read_is_a_clear_error(store: SnapshotStore, publish: Publish) -> None:
     publish(1)
     (store.directory / "current").unlink()

@@ -122,7 +122,8 @@ class SnapshotStore:
         try:
             newest = self._published()
         except NoSnapshot:
-            newest = _BEGINNING
+            # Nothing was published, or the pointer was lost: which of the two can't be told, so nothing is removed.
+            newest = max((snapshot.created_at for snapshot in self._files()), default=_BEGINNING)
         for snapshot in self._files():
             if snapshot.created_at > newest:
                 snapshot.path.unlink()
@@ -130,7 +131,7 @@ class SnapshotStore:
         created_at = max(SystemClock().now(), newest + timedelta(microseconds=1))
         name = f"{known_at.astimezone(UTC).strftime(_TIME)}-{created_at.strftime(_TIME)}"
         path = drafts / f"{name}.duckdb"
-        for parent in sorted(self.list(), key=lambda snapshot: snapshot.created_at, reverse=True):
+        for parent in sorted(self._files(), key=lambda snapshot: snapshot.created_at, reverse=True):
             try:
                 with storage_errors(path):
                     shutil.copyfile(parent.path, path)
