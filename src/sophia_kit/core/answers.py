@@ -1,19 +1,47 @@
-"""Vendors' JSON: decoded as it is meant, and without secrets where it may be quoted."""
+"""Vendors' answers: their JSON decoded as it is meant, and without secrets where it may be quoted."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pydantic_core
 
-__all__ = ["blotted", "decoded"]
+from sophia_kit.core.failures import http_date
+
+__all__ = ["Answer", "blotted", "decoded"]
+
+SANDBOX_HEADER = "Sophia-Sandbox"
+"""Set on every answer of the sandbox: what came from there is demo data."""
 
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 """An escape in a JSON text; its group is half a surrogate pair that stands alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A vendor's successful answer: its decoded JSON `body`, and `headers` by lower-case name.
+
+    `demo` is true when the answer came from the sandbox.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: Any = field(repr=False)
+
+    @property
+    def demo(self) -> bool:
+        return SANDBOX_HEADER.lower() in self.headers
+
+    @property
+    def date(self) -> datetime | None:
+        """The vendor's own time when it answered, in UTC; None when it doesn't say."""
+        return http_date(self.headers.get("date"))
 
 
 def decoded(content: bytes) -> Any:

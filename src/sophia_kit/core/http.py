@@ -7,8 +7,8 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from aiolimiter import AsyncLimiter
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 from pydantic import SecretStr
 
-from sophia_kit.core.answers import blotted, decoded
+from sophia_kit.core.answers import Answer, blotted, decoded
 from sophia_kit.core.clock import Clock, SystemClock
 from sophia_kit.core.errors import (
     AuthFailed,
@@ -37,35 +37,11 @@ from sophia_kit.core.transport import ReadOnlyTransport, address_url, below
 
 __all__ = ["Answer", "Credentials", "HttpClient"]
 
-SANDBOX_HEADER = "Sophia-Sandbox"
-"""Set on every answer of the sandbox: what came from there is demo data."""
-
 # stamina logs each retry as a warning, which lands on stderr where nobody configured logging.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _REDIRECTS = 5
 _ERROR_BODY_BYTES = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A vendor's successful answer: its decoded JSON `body`, and `headers` by lower-case name.
-
-    `demo` is true when the answer came from the sandbox.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: Any = field(repr=False)
-
-    @property
-    def demo(self) -> bool:
-        return SANDBOX_HEADER.lower() in self.headers
-
-    @property
-    def date(self) -> datetime | None:
-        """The vendor's own time when it answered, in UTC; None when it doesn't say."""
-        return http_date(self.headers.get("date"))
 
 
 class Credentials(Protocol):
