@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sophia_kit.core.errors import ConfigError, InternalError, PathUnknown, RequestRefused, SophiaError
 from sophia_kit.server.app_access import AppAccess
 from sophia_kit.server.problems import problem_response
+from sophia_kit.server.syntax_trees import make_one_at_a_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,7 @@ class PublishedApps:
             return
         import marimo
 
+        make_one_at_a_time()
         builder = marimo.create_asgi_app(quiet=True, include_code=False)
         for app in apps:
             file = root / app.notebook
