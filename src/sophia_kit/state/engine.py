@@ -154,7 +154,7 @@ class PostgresEngine:
             # Its text can carry a part of the password.
             raise ConfigError(
                 "The address of the state's PostgreSQL can't be read.",
-                hint="Set SOPHIA_STATE_URL as postgresql://user:password@host:5432/name, the password percent-encoded.",
+                hint="Set SOPHIA_STATE_URL as postgresql://user:[password]@host/name, the password percent-encoded.",
             ) from None
         except self._psycopg.Error as error:
             raise _postgres_error(error) from None
