@@ -20,7 +20,7 @@ from tests.ingest.conftest import PROFILE, NewWorkplace, Workplace
 from sophia_kit.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Company, SandboxServer, deliver
 from sophia_kit.warehouse import SnapshotStore
 
-KILLS = 20
+KILLS = 10
 """`make bench` kills fifty."""
 
 
