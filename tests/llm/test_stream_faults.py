@@ -164,7 +164,7 @@ async def test_one_kind_of_failure_is_said_as_itself(
     tmp_path: Path, upstream: Upstream, play: list[Any], kind: type[ProviderError]
 ) -> None:
     upstream.play(*play)
-    async with gateway(tmp_path, {"a": at(upstream.base_url)}, attempts=2, first_token_s=0.1) as door:
+    async with gateway(tmp_path, {"a": at(upstream.base_url)}, attempts=2, first_token_s=0.5) as door:
         with pytest.raises(kind):
             await asked(door, hello())
     assert len(upstream.requests) == 2
