@@ -124,11 +124,11 @@ def call_rows(profile: Profile, calls: tuple[Call, ...], employees: tuple[Employ
     draws = Draws(profile.seed, "call_rows")
     found, people, turns = Rows("calls"), Rows("call_participants"), Rows("call_turns")
     for call in calls:
-        i = call.index
+        i, key = call.index, call.key
         known = call.moment + call.duration + 1200
         ratio = 360 + draws.below("ratio", i, 330)
         found.add(
-            call.key, call.account, call.opportunity, user_id(call.seller), call.moment, call.duration,
+            key, call.account, call.opportunity, user_id(call.seller), call.moment, call.duration,
             None if i % 60 == 21 else ratio, 40 + draws.below("monologue", i, 220),
             2000 + draws.below("active", i, 9000), draws.below("questions", i, 24),
             None if i % 45 == 8 else call.sentiment,
@@ -136,19 +136,18 @@ def call_rows(profile: Profile, calls: tuple[Call, ...], employees: tuple[Employ
         )  # fmt: skip
         seller = employees[call.seller]
         guests = 1 + draws.below("guests", i, 2)
-        people.add(f"{call.key}_p0", call.key, seller.name, seller.email, "internal", known)
+        people.add(f"{key}_p0", key, seller.name, seller.email, "internal", known)
         for guest in range(1, guests + 1):
             name = person(draws.below("guest", i * 4 + guest, 1184))
             domain = call.company.lower().replace(" ", "")
             mail = f"{name.lower().replace(' ', '.')}@{domain}.example"
-            people.add(f"{call.key}_p{guest}", call.key, name, mail, "external", known)
+            people.add(f"{key}_p{guest}", key, name, mail, "external", known)
         _say(draws, call, guests, known, turns)
     return found, people, turns
 
 
 def _say(draws: Draws, call: Call, guests: int, known: int, turns: Rows) -> None:
-    count = 6 + draws.below("turns", call.index, 6)
-    place = 4
+    key, count, place = call.key, 6 + draws.below("turns", call.index, 6), 4
     for turn in range(count):
         row = call.index * 16 + turn
         inside = turn % 2 == 0
@@ -166,5 +165,5 @@ def _say(draws: Draws, call: Call, guests: int, known: int, turns: Rows) -> None
             text = text.format(company=call.company, rival=rival, count=2 + draws.below("count", row, 30))
         until = place + max(6, call.duration * (8 + draws.below("share", row, 5)) // (count * 12))
         speaker = 0 if inside else 1 + turn // 2 % guests
-        turns.add(f"{call.key}_t{turn:02d}", call.key, f"{call.key}_p{speaker}", place, until, text, known)
+        turns.add(f"{key}_t{turn:02d}", key, f"{key}_p{speaker}", place, until, text, known)
         place = until + 1
