@@ -185,21 +185,17 @@ def _work(
     record.code = code_state(settings.root)
     store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
     options = [part for option, value in sorted(arguments.items()) for part in (f"--{option}", value)]
-    # The notebook's imports take seconds of one core: they happen while the load's last source is read, and not before,
-    # since the others want the cores and the memory.
+    # The notebook's imports take seconds of one core: they happen during the second half of the load. While all sources
+    # are read, those want the cores and the memory.
     with NotebookProcess(settings, job.notebook, options, run_dir=run_dir, run_id=run_id) as notebook:
         if load:
             stage("load")
-            reading: set[str] = set()
 
             def follow(event: ProgressEvent) -> None:
                 if progress is not None:
                     progress(event)
-                reading.add(event.source)
-                if event.source_done == event.source_tables:
-                    reading.discard(event.source)
-                    if len(reading) <= 1:
-                        notebook.start()
+                if 2 * event.tables_done >= event.tables:
+                    notebook.start()
 
             record.load = run_ingest(
                 settings, state, store, settings.clock(), delivered=delivered, progress=follow, run_id=run_id
