@@ -1,14 +1,14 @@
-"""Fills a draft snapshot: sources beside each other, each one's tables in turn, then what it says about itself."""
+"""Fills a draft snapshot: sources beside each other, tables in their order, then what it says about itself."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import (
@@ -39,6 +39,7 @@ from sophia_kit.warehouse import Draft
 
 __all__ = ["DraftLoad"]
 
+_T = TypeVar("_T")
 _SOURCE_IS_DOWN = (AuthFailed, ProviderFailing, ProviderTimeout, RateLimited, Unconfigured, Unreachable)
 
 
@@ -132,12 +133,7 @@ class DraftLoad:
             IngestError: demo and live data would mix.
             StorageError, duckdb.Error: the draft or the state can't be written.
         """
-        reading = [asyncio.create_task(self._source(source, own, typing, writing)) for source, own in self._work]
-        try:
-            found = await asyncio.gather(*reading)
-        except BaseException:
-            await _ended(reading)
-            raise
+        found = await _all(self._source(source, own, typing, writing) for source, own in self._work)
         reports = [report for of_source, _ in found for report in of_source]
         # The kit's own ledger is always there: it alone is no load where others were asked.
         others = [report for report in reports if report.source != LedgerSource.name] or reports
@@ -149,23 +145,29 @@ class DraftLoad:
         self, source: Source, contracts: Sequence[Contract], typing: ThreadPoolExecutor, writing: ThreadPoolExecutor
     ) -> tuple[list[TableReport], SophiaError | None]:
         """One source's tables; the error that says that there is no use in asking it for more."""
-        reports: list[TableReport] = []
+        reports: dict[str, TableReport] = {}
         down: SophiaError | None = None
+        waiting = iter(contracts)
         await source.ready()
-        for contract in contracts:
-            progress = partial(self._event, contract, len(reports), len(contracts))
-            progress("reading", 0, None)
-            why_off = source.off(contract)
-            if why_off is not None:
-                report = TableReport(contract.table, contract.source, "off", 0, 0, 0, 0, (), why_off)
-                self._behind[contract.table] = Behind(None, why_off)
-            else:
-                report, error = await self._table(source, contract, down, typing, writing, partial(progress, "reading"))
-                down = down or (error if isinstance(error, _SOURCE_IS_DOWN) else None)
-            reports.append(report)
-            self._done += 1
-            self._event(contract, len(reports), len(contracts), report.status, report.rows_read, report.rows_read)
-        return reports, down
+
+        async def one_by_one() -> None:
+            nonlocal down
+            for contract in waiting:
+                tell = partial(self._event, contract, reports, len(contracts))
+                tell("reading", 0, None)
+                why_off = source.off(contract)
+                if why_off is not None:
+                    report = TableReport(contract.table, contract.source, "off", 0, 0, 0, 0, (), why_off)
+                    self._behind[contract.table] = Behind(None, why_off)
+                else:
+                    report, error = await self._table(source, contract, down, typing, writing, partial(tell, "reading"))
+                    down = down or (error if isinstance(error, _SOURCE_IS_DOWN) else None)
+                reports[contract.table] = report
+                self._done += 1
+                tell(report.status, report.rows_read, report.rows_read)
+
+        await _all(one_by_one() for _ in range(source.tables_at_once))
+        return [reports[contract.table] for contract in contracts], down
 
     async def _table(
         self,
@@ -273,24 +275,28 @@ class DraftLoad:
             raise MixedData(demo=demo, held=self._held)
 
     def _event(
-        self, contract: Contract, source_done: int, source_tables: int, stage: Stage, rows: int, total: int | None
+        self, contract: Contract, done: Collection[str], of: int, stage: Stage, rows: int, total: int | None
     ) -> None:
         source, table = contract.source, contract.table
-        self._tell(
-            ProgressEvent(stage, source, table, rows, total, self._done, self._tables, source_done, source_tables)
-        )
+        self._tell(ProgressEvent(stage, source, table, rows, total, self._done, self._tables, len(done), of))
 
 
-async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancel the tasks and wait until they have let go of the draft, however often this one is cancelled meanwhile."""
-    for task in tasks:
-        task.cancel()
-    while not all(task.done() for task in tasks):
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait(tasks)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()
+async def _all(work: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """What they return, side by side. Where one fails, the others have let go of the draft when its error is raised,
+    however often this is cancelled meanwhile."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        while not all(task.done() for task in tasks):
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()
+        raise
 
 
 def _nothing_loaded(reports: Sequence[TableReport], errors: Sequence[SophiaError]) -> IngestError:

@@ -29,6 +29,7 @@ class LedgerSource:
     """
 
     name = "llm"
+    tables_at_once = 1
 
     def __init__(self, state: State, *, demo: bool) -> None:
         self._state = state

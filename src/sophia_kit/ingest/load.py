@@ -139,7 +139,8 @@ def _known_at(store: SnapshotStore, clock: Clock) -> datetime:
 
 @contextmanager
 def _executors() -> Iterator[tuple[ThreadPoolExecutor, ThreadPoolExecutor]]:
-    with ThreadPoolExecutor(1, "ingest-typing") as typing, ThreadPoolExecutor(1, "ingest-writing") as writing:
+    # Two threads each: the small tables are done beside a large one.
+    with ThreadPoolExecutor(2, "ingest-typing") as typing, ThreadPoolExecutor(2, "ingest-writing") as writing:
         yield typing, writing
 
 

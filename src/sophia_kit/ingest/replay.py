@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sophia_kit.core.clock import Clock
 from sophia_kit.core.errors import UnknownName
@@ -101,6 +101,7 @@ def run_replay(
 class _Quarantined:
     """The open findings of a snapshot, as a `Source`. `demo` is the snapshot's."""
 
+    tables_at_once: ClassVar = 1
     snapshot: Snapshot
     tables: frozenset[str]
     demo: bool

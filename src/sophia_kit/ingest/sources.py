@@ -108,6 +108,11 @@ class Portion:
 class Source(Protocol):
     """Something that delivers tables."""
 
+    @property
+    def tables_at_once(self) -> int:
+        """How many of its tables are read beside each other. A vendor's share its rate limit: one at a time."""
+        ...
+
     async def ready(self) -> None:
         """Returns when it can be read; asked once, before anything else.
 
@@ -140,6 +145,8 @@ class ConnectorSource:
     Its cursor is the connector's, and the fields that the vendor had when the table was first loaded. A field that it
     gained since is read with those of the contract, as a delivery brings a new column.
     """
+
+    tables_at_once = 1
 
     def __init__(self, connector: Connector) -> None:
         self.name = connector.provider
@@ -212,6 +219,7 @@ class LandingSource:
     """
 
     name = "landing"
+    tables_at_once = 2
 
     def __init__(self, path: Path, time_zone: str, delivered: Callable[[], Awaitable[None]] | None = None) -> None:
         self._path = path
