@@ -17,7 +17,7 @@ from sophia_kit.core.errors import IngestError
 from sophia_kit.ingest import Contract, read_contract
 from sophia_kit.ingest.convert import Refused
 from sophia_kit.ingest.quarantine import Quarantine
-from sophia_kit.ingest.raw import Loaded, RawTable, prepare_raw
+from sophia_kit.ingest.raw import Loaded, RawTable, latest_versions, prepare_raw
 
 CONTRACT = """\
 table: rents
@@ -74,7 +74,7 @@ def load(
     table = RawTable(connection, contract, load_id=load_id, loaded_at=START)
     table.begin()
     for batch in batches:
-        table.add(frame(batch))
+        table.add(latest_versions(frame(batch)))
     return table.finish()
 
 
@@ -127,7 +127,7 @@ def test_versions_of_one_record_merge_whatever_its_unknown_fields_are_called(
 ) -> None:
     table = RawTable(connection, contract, load_id="one", loaded_at=START)
     table.begin()
-    table.add(frame([("a", 2, 20, False), ("a", 1, 10, False)], row=["second", "first"]))
+    table.add(latest_versions(frame([("a", 2, 20, False), ("a", 1, 10, False)], row=["second", "first"])))
     table.finish()
     assert rows(connection, 'source_id, amount, "row"') == [("a", 20, "second")]
 

@@ -17,12 +17,13 @@ from sophia_kit.ingest.convert import company_day_of
 from sophia_kit.ingest.sources import Image
 from sophia_kit.ingest.sql import number, number_from
 
-__all__ = ["Loaded", "RawTable", "prepare_raw"]
+__all__ = ["Loaded", "RawTable", "latest_versions", "prepare_raw"]
 
 # DuckDB's row group. An empty table is filled in whole ones: others would be put together again at the checkpoint.
 _ROW_GROUP = 122_880
-# A question about all keys is asked of about so many at a time: it takes no more memory for more rows.
+# A question about all keys, or their hashes, is asked of about so many at a time: more rows take no more memory.
 _KEYS_AT_ONCE = 500_000
+_HASHES_AT_ONCE = 2_000_000
 _ADDED = ("source_system", "loaded_at", "load_id")
 # With a space, as no column of a raw table is called.
 _POSITION = "row number"
@@ -125,10 +126,12 @@ class RawTable:
         self._deleted_before = self._count("WHERE is_deleted")
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Merge a batch: columns of the contract, `is_deleted`, and text columns the contract doesn't know."""
+        """Merge a batch: columns of the contract, `is_deleted`, and text columns the contract doesn't know.
+
+        It holds one version of each record: see `latest_versions`.
+        """
         if frame.is_empty():
             return
-        frame = _latest_versions(frame)
         if not self._appending:
             self._put(frame, self._merge)
             return
@@ -163,7 +166,7 @@ class RawTable:
         or those of the image."""
         if self._appending and not self._appended:
             if self._held:
-                frame = _latest_versions(pl.concat(self._held, how="diagonal"))
+                frame = latest_versions(pl.concat(self._held, how="diagonal"))
                 self._put(frame, self._append)
                 self._merged = frame.height
         elif self._appending:
@@ -176,7 +179,7 @@ class RawTable:
             self._merged = self._count()
         if delete_undelivered and self._keys_known:
             within, limits = self._within(image)
-            for share in self._shares():
+            for share in self._shares(_KEYS_AT_ONCE):
                 self._merged += number(
                     self._connection,
                     f"UPDATE {self._name} SET is_deleted = true, loaded_at = ?, load_id = ? "  # noqa: S608
@@ -231,18 +234,21 @@ class RawTable:
         )
 
     def _drop_old_versions(self) -> None:
-        """Rows were appended in the order of delivery; of each key the latest version stays."""
-        for share in self._shares():
+        """Rows were appended in the order of delivery; of each key the latest version stays.
+
+        Keys that occur more than once are few: they are looked for by their hashes, which are quicker to group.
+        """
+        for share in self._shares(_HASHES_AT_ONCE):
             self._connection.execute(
                 f"DELETE FROM {self._name} WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, row_number() OVER "  # noqa: S608
                 f"(PARTITION BY source_id ORDER BY modified_at DESC, rowid DESC) AS age FROM {self._name} WHERE "
-                f"source_id IN (SELECT source_id FROM {self._name} WHERE {share} GROUP BY source_id HAVING count(*) > 1"
-                ")) WHERE age > 1)"
+                f"hash(source_id) IN (SELECT hash(source_id) AS hashed FROM {self._name} WHERE {share} "
+                "GROUP BY hashed HAVING count(*) > 1)) WHERE age > 1)"
             )
 
-    def _shares(self) -> Iterator[str]:
-        """Conditions of which one holds for each row, the same for each row of a key."""
-        shares = 1 + self._count() // _KEYS_AT_ONCE
+    def _shares(self, rows: int) -> Iterator[str]:
+        """Conditions of which one holds for each row, the same for each row of a key; each for about so many rows."""
+        shares = 1 + self._count() // rows
         for share in range(shares):
             yield f"hash(source_id) % {shares} = {share}"
 
@@ -265,9 +271,10 @@ class RawTable:
         return number(self._connection, f"SELECT count(*) FROM {self._name} {where}")  # noqa: S608
 
 
-def _latest_versions(frame: pl.DataFrame) -> pl.DataFrame:
-    """Of each key the version modified last; of equals the one that comes last."""
-    several = frame[KEY].is_duplicated()
+def latest_versions(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a batch that are to be added: of each key the version modified last; of equals the one that comes
+    last."""
+    several = frame[KEY].hash().is_duplicated()
     if not several.any():
         return frame
     # Few keys occur more than once: only their rows are sorted.
@@ -275,7 +282,7 @@ def _latest_versions(frame: pl.DataFrame) -> pl.DataFrame:
         frame.lazy().select(KEY, MODIFIED).with_row_index(_POSITION).filter(several).sort(MODIFIED, maintain_order=True)
     )
     old = versions.filter(pl.col(_POSITION) != pl.col(_POSITION).last().over(KEY)).select(_POSITION).collect()
-    return frame.with_row_index(_POSITION).join(old, on=_POSITION, how="anti", maintain_order="left").drop(_POSITION)
+    return frame.filter(pl.repeat(value=True, n=frame.height, eager=True).scatter(old[_POSITION], values=False))
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, contract: Contract) -> dict[str, str]:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import duckdb
@@ -17,7 +17,7 @@ from sophia_kit.core.errors import InternalError, SophiaError
 from sophia_kit.ingest.contract import KEY, Contract
 from sophia_kit.ingest.convert import Converted, Converter, Refused, combine
 from sophia_kit.ingest.quarantine import Quarantine
-from sophia_kit.ingest.raw import Loaded, RawTable
+from sophia_kit.ingest.raw import Loaded, RawTable, latest_versions
 from sophia_kit.ingest.sources import Image, Portion, Scope, Source
 
 __all__ = ["Backlog", "Outcome", "TableLoad"]
@@ -83,7 +83,7 @@ class TableLoad:
 
     Args:
         connection: on the draft; the table's own transaction is on a cursor of it.
-        typing, writing: single-thread executors; everything that touches the draft runs in `writing`.
+        typing, writing: executors; everything that touches the draft runs in `writing`, one call after another.
         seen_demo: called with each portion's demo flag; raises to stop the load.
     """
 
@@ -139,12 +139,14 @@ class TableLoad:
                     pending.append(converted)
                     self._backlog.add(converted.rows_read)
                     if self._backlog.full or _rows(pending) >= _WRITE_ROWS:
+                        batch = await loop.run_in_executor(self._typing, _batch, pending)
                         if write is not None:
                             await write
-                        write, pending = self._start_write(pending), []
+                        write, pending = self._start_write(batch), []
+            rest = await loop.run_in_executor(self._typing, _batch, pending) if pending else None
             if write is not None:
                 await write
-            loaded = await loop.run_in_executor(self._writing, self._finish, pending, outcome)
+            loaded = await loop.run_in_executor(self._writing, self._finish, rest, outcome)
         except BaseException:
             self._connection.interrupt()
             if write is not None:
@@ -157,10 +159,9 @@ class TableLoad:
         outcome.rows_merged, outcome.rows_deleted = loaded.rows_merged, loaded.rows_deleted
         return outcome
 
-    def _start_write(self, parts: list[Converted]) -> asyncio.Future[None]:
-        rows = _rows(parts)
-        write = asyncio.get_running_loop().run_in_executor(self._writing, self._write, parts)
-        write.add_done_callback(lambda _: self._backlog.add(-rows))
+    def _start_write(self, batch: Converted) -> asyncio.Future[None]:
+        write = asyncio.get_running_loop().run_in_executor(self._writing, self._write, batch)
+        write.add_done_callback(lambda _: self._backlog.add(-batch.rows_read))
         return write
 
     def _note(self, outcome: Outcome, portion: Portion, converted: Converted) -> None:
@@ -188,10 +189,7 @@ class TableLoad:
         if scope.replay:
             self._quarantine.resolve_all()
 
-    def _write(self, parts: list[Converted]) -> None:
-        if not parts:
-            return
-        batch = combine(parts)
+    def _write(self, batch: Converted) -> None:
         assert self._quarantine is not None
         assert self._raw is not None
         self._quarantine.settle(batch.frame, batch.refused)
@@ -199,8 +197,9 @@ class TableLoad:
             self._raw.delivered(_keys(batch.frame, batch.refused))
         self._raw.add(batch.frame)
 
-    def _finish(self, parts: list[Converted], outcome: Outcome) -> Loaded:
-        self._write(parts)
+    def _finish(self, rest: Converted | None, outcome: Outcome) -> Loaded:
+        if rest is not None:
+            self._write(rest)
         assert self._raw is not None
         something = outcome.rows_read > outcome.rows_quarantined
         return self._raw.finish(delete_undelivered=self._track_keys and something, image=outcome.image)
@@ -215,6 +214,12 @@ class TableLoad:
 
 def _rows(parts: list[Converted]) -> int:
     return sum(part.rows_read for part in parts)
+
+
+def _batch(parts: list[Converted]) -> Converted:
+    """The parts as one that can be written: one version of each record."""
+    whole = combine(parts)
+    return replace(whole, frame=latest_versions(whole.frame))
 
 
 def _keys(frame: pl.DataFrame, refused: tuple[Refused, ...]) -> pl.Series:

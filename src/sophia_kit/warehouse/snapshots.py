@@ -236,7 +236,8 @@ class Draft:
         self._open = True
         self._config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{memory_limit_mb}MB",
-            "threads": threads,
+            # What fills an empty file comes batch by batch, which several threads do no sooner and with more work.
+            "threads": threads if parent else 1,
             "temp_directory": str(path.with_suffix(".tmp")),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
