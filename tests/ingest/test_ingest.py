@@ -88,6 +88,17 @@ def test_what_is_loaded_is_what_a_perfect_loader_holds(first: FirstLoad, company
     assert {event.table for event in events if event.stage == "complete"} == {contract.table for contract in loaded}
 
 
+def test_two_delivered_tables_are_loaded_at_a_time_the_largest_first(first: FirstLoad, landing: Path) -> None:
+    stages = [(event.table, event.stage) for event in first.events if event.source == "landing"]
+    begun = list(dict.fromkeys(table for table, _ in stages))
+    sizes = [sum(file.stat().st_size for file in landing.glob(f"{name}/*.parquet")) for name in begun]
+    assert len(begun) > 10
+    assert sizes == sorted(sizes, reverse=True)
+    ended = [place for place, (_, stage) in enumerate(stages) if stage == "complete"]
+    assert {table for table, _ in stages[: ended[0]]} == set(begun[:2])
+    assert sorted(begun) == [table.table for table in first.report.tables if table.source == "landing"]
+
+
 def test_the_planted_malformed_records_are_all_in_quarantine(first: FirstLoad) -> None:
     work, report = first.work, first.report
     held = work.rows("SELECT table_name, count(*) FROM meta.quarantine WHERE resolved_at IS NULL GROUP BY ALL")

@@ -147,8 +147,8 @@ class DraftLoad:
         """One source's tables; the error that says that there is no use in asking it for more."""
         reports: dict[str, TableReport] = {}
         down: SophiaError | None = None
-        waiting = iter(contracts)
         await source.ready()
+        waiting = iter(sorted(contracts, key=source.size, reverse=True))
 
         async def one_by_one() -> None:
             nonlocal down

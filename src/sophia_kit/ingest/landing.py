@@ -129,11 +129,20 @@ class Landing:
         Raises:
             IngestError: a file can't be read.
         """
+        return [_look(path, known) for path in self._files(contract)]
+
+    def size(self, contract: Contract) -> int:
+        """Bytes of a table's files; 0 when they can't be looked at: `deliveries` says why."""
+        try:
+            return sum(path.stat().st_size for path in self._files(contract))
+        except OSError:
+            return 0
+
+    def _files(self, contract: Contract) -> list[Path]:
         folder = self.path / contract.resource
         if not folder.is_dir():
             return []
-        files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith((".", "_")))
-        return [_look(path, known) for path in files]
+        return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith((".", "_")))
 
 
 def new_deliveries(deliveries: list[Delivery], known: Mapping[str, Any]) -> list[Delivery]:

@@ -38,6 +38,10 @@ class LedgerSource:
     async def ready(self) -> None:
         """At once: see `Source.ready`."""
 
+    def size(self, contract: Contract) -> int:
+        """It has one table: see `Source.size`."""
+        return 0
+
     def delivers(self, contract: Contract) -> bool:
         """See `Source.delivers`."""
         return contract.source == self.name

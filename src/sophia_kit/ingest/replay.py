@@ -117,6 +117,10 @@ class _Quarantined:
     async def ready(self) -> None:
         """At once: see `Source.ready`."""
 
+    def size(self, contract: Contract) -> int:
+        """Unknown: see `Source.size`."""
+        return 0
+
     def delivers(self, contract: Contract) -> bool:
         """Whether records of the table lie in quarantine."""
         return contract.table in self.tables

@@ -113,6 +113,10 @@ class Source(Protocol):
         """How many of its tables are read beside each other. A vendor's share its rate limit: one at a time."""
         ...
 
+    def size(self, contract: Contract) -> int:
+        """How much there is to read of the table, in whatever unit; 0 when it doesn't know. The largest come first."""
+        ...
+
     async def ready(self) -> None:
         """Returns when it can be read; asked once, before anything else.
 
@@ -154,6 +158,10 @@ class ConnectorSource:
 
     async def ready(self) -> None:
         """At once: see `Source.ready`."""
+
+    def size(self, contract: Contract) -> int:
+        """Unknown: see `Source.size`."""
+        return 0
 
     def delivers(self, contract: Contract) -> bool:
         """See `Source.delivers`."""
@@ -235,6 +243,10 @@ class LandingSource:
         if self._delivered is not None:
             await self._delivered()
         self._landing = Landing(self._path)
+
+    def size(self, contract: Contract) -> int:
+        """Bytes of all deliveries: see `Source.size`."""
+        return self._landing.size(contract)
 
     def delivers(self, contract: Contract) -> bool:
         """See `Source.delivers`."""

@@ -45,6 +45,9 @@ from sophia_kit.warehouse import SnapshotStore
 
 __all__ = ["JobRun", "Stage", "run_job"]
 
+# The share of a load's tables after which the notebook's process starts.
+_AFTER_TABLES = 0.4
+
 Stage = Callable[[str], None]
 """Told the name of each stage as it begins: `load`, `notebook`, `seal`."""
 
@@ -185,8 +188,8 @@ def _work(
     record.code = code_state(settings.root)
     store = SnapshotStore(settings.snapshots_dir, keep=settings.warehouse.keep_snapshots)
     options = [part for option, value in sorted(arguments.items()) for part in (f"--{option}", value)]
-    # The notebook's imports take seconds of one core: they happen during the second half of the load. While all sources
-    # are read, those want the cores and the memory.
+    # The notebook's imports take seconds of one core: they happen during the load, though not at its beginning. While
+    # all sources are read, those want the cores and the memory.
     with NotebookProcess(settings, job.notebook, options, run_dir=run_dir, run_id=run_id) as notebook:
         if load:
             stage("load")
@@ -194,7 +197,7 @@ def _work(
             def follow(event: ProgressEvent) -> None:
                 if progress is not None:
                     progress(event)
-                if 2 * event.tables_done >= event.tables:
+                if event.tables_done >= _AFTER_TABLES * event.tables:
                     notebook.start()
 
             record.load = run_ingest(
