@@ -10,11 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from sophia_kit.core.errors import DefinitionError
 from sophia_kit.core.suggest import nearest
+from sophia_kit.core.yaml_text import LOADER
 
 __all__ = ["SourceFile"]
-
-# libyaml's loader, several times faster; a wheel of PyYAML for a rare platform may lack it.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Where = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
@@ -38,10 +36,12 @@ class SourceFile:
         self._lines: dict[Where, int] = {(): 1}
         self._around: set[int] = set()
         try:
-            root = yaml.compose(text, Loader=_LOADER)
+            loader = LOADER(text)
+            root = loader.get_single_node()
+            self.content: Any = None
             if root is not None:
                 self._visit(root, ())
-            self.content: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506  # a safe loader
+                self.content = loader.construct_document(root)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             raise DefinitionError(

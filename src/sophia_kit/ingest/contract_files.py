@@ -32,6 +32,7 @@ from typing import NoReturn, cast
 import yaml
 
 from sophia_kit.core.errors import DefinitionError
+from sophia_kit.core.yaml_text import LOADER
 from sophia_kit.ingest.contract import (
     KEY,
     MODIFIED,
@@ -45,9 +46,6 @@ from sophia_kit.ingest.contract import (
 )
 
 __all__ = ["load_contracts", "read_contract"]
-
-# libyaml's loader, several times faster; a wheel of PyYAML for a rare platform may lack it.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _DECIMAL = re.compile(r"^decimal\((\d+),\s*(\d+)\)$")
@@ -99,7 +97,7 @@ def read_contract(text: str, file: str) -> Contract:
         DefinitionError: names the line, what is wrong and what would be right.
     """
     try:
-        root = yaml.compose(text, Loader=_LOADER)
+        root = yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise DefinitionError(

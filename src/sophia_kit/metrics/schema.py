@@ -8,10 +8,10 @@ from functools import cache
 from importlib import resources
 
 import sqlglot
-import yaml
 from sqlglot import exp
 
 from sophia_kit.core.suggest import nearest
+from sophia_kit.core.yaml_text import yaml_values
 from sophia_kit.metrics.expression import ExpressionError
 from sophia_kit.warehouse import model_references, models
 
@@ -138,4 +138,4 @@ def _target(text: str) -> tuple[str, str]:
 def canonical() -> Schema:
     """The canonical views and `relationships.yaml`."""
     text = (resources.files("sophia_kit.metrics") / "relationships.yaml").read_text(encoding="utf-8")
-    return Schema(models(), yaml.safe_load(text), model_references())
+    return Schema(models(), yaml_values(text), model_references())

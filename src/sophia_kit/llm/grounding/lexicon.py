@@ -8,8 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
 
-import yaml
-
+from sophia_kit.core.yaml_text import yaml_values
 from sophia_kit.llm.grounding.material import Kind
 from sophia_kit.llm.grounding.reading import phrase
 
@@ -86,7 +85,7 @@ class DirectionWords:
 def lexicon() -> Lexicon:
     """Reads 360 KB and compiles patterns: some 0.15 s of one core, the first time."""
     folder = files("sophia_kit.llm.grounding") / "words"
-    raw = yaml.safe_load((folder / "lexicon.yaml").read_text(encoding="utf-8"))
+    raw = yaml_values((folder / "lexicon.yaml").read_text(encoding="utf-8"))
     words = raw["vocabulary"]
     english = frozenset((folder / "english.txt").read_text(encoding="ascii").split())
     directions = direction_words()
@@ -117,7 +116,7 @@ def lexicon() -> Lexicon:
 @cache
 def direction_words() -> DirectionWords:
     folder = files("sophia_kit.llm.grounding") / "words"
-    raw: dict[str, Any] = yaml.safe_load((folder / "directions.yaml").read_text(encoding="utf-8"))
+    raw: dict[str, Any] = yaml_values((folder / "directions.yaml").read_text(encoding="utf-8"))
     return DirectionWords(
         firm={word: claim for claim in CLAIMS for word in raw[claim]["firm"].split()},
         soft={word: claim for claim in CLAIMS for word in raw[claim]["soft"].split()},

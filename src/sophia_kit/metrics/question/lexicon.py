@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-import yaml
-
+from sophia_kit.core.yaml_text import yaml_values
 from sophia_kit.metrics.question.tokens import stem, words
 
 __all__ = ["Lexicon", "lexicon", "stems"]
@@ -73,9 +72,7 @@ def stems(text: str) -> tuple[str, ...]:
 
 @cache
 def lexicon() -> Lexicon:
-    content = yaml.safe_load(
-        (resources.files("sophia_kit.metrics.question") / "lexicon.yaml").read_text(encoding="utf-8")
-    )
+    content = yaml_values((resources.files("sophia_kit.metrics.question") / "lexicon.yaml").read_text(encoding="utf-8"))
     spellings = content["spellings"]
 
     def read(text: str) -> tuple[str, ...]:
