@@ -408,14 +408,15 @@ def test_lost_state_costs_a_full_reading_and_no_rows(
     assert sum(table.rows_deleted for table in report.tables) == 0
 
 
-async def test_a_cancelled_load_publishes_nothing(new_workplace: NewWorkplace, landing: Path) -> None:
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["while it is read", "while its end is written"])
+async def test_a_cancelled_load_publishes_nothing(new_workplace: NewWorkplace, landing: Path, share: float) -> None:
     work = new_workplace(landing=landing)
     started = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def progress(event: ProgressEvent) -> None:
-        if event.table == "payments" and event.rows:
-            loop.call_soon(started.set)
+        if event.table == "payments" and event.total and event.rows >= share * event.total:
+            loop.call_later(0.03 * share, started.set)
 
     task = asyncio.create_task(ingest(work.settings, work.state, work.store, work.settings.clock(), progress=progress))
     await started.wait()

@@ -56,7 +56,11 @@ base_url = "{server.base_url("openai")}"
     return load_settings(tmp_path)
 
 
-def test_models_are_compared_by_cost_time_agreement_and_rightness(server: LLMockServer, settings: Settings) -> None:
+def test_models_are_compared_by_cost_time_agreement_and_rightness(
+    server: LLMockServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The replies come in the order of the questions.
+    monkeypatch.setattr("sophia_kit.reports.model_lab.AT_A_TIME", 1)
     for model, texts in (("small", ("It is 4.", "Good day to you")), ("large", ("It is 40", "Good day to you"))):
         for text in texts:
             server.state.scenarios.add(Reply(text=text, match=Match(model=model)))

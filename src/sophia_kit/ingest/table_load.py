@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any, TypeVar, TypeVarTuple
 
 import duckdb
 import polars as pl
@@ -25,6 +26,8 @@ __all__ = ["Backlog", "Outcome", "TableLoad"]
 _WRITE_ROWS = 122_880
 _BACKLOG_ROWS = 3 * _WRITE_ROWS
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_A = TypeVarTuple("_A")
 
 
 class Backlog:
@@ -114,6 +117,7 @@ class TableLoad:
         self._raw: RawTable | None = None
         self._quarantine: Quarantine | None = None
         self._track_keys = False
+        self._at_work: asyncio.Future[Any] | None = None
 
     async def run(self, source: Source, cursor: str | None, scope: Scope) -> Outcome:
         """Load what `source` has; on any error the table is left as it was.
@@ -129,7 +133,7 @@ class TableLoad:
         pending: list[Converted] = []
         write: asyncio.Future[None] | None = None
         try:
-            await loop.run_in_executor(self._writing, self._begin, scope)
+            await asyncio.shield(self._start(self._begin, scope))
             async with aclosing(_ahead(self._contract, source.read(self._contract, cursor, scope))) as portions:
                 async for portion in portions:
                     self._seen_demo(portion.demo)
@@ -141,17 +145,18 @@ class TableLoad:
                     if self._backlog.full or _rows(pending) >= _WRITE_ROWS:
                         batch = await loop.run_in_executor(self._typing, _batch, pending)
                         if write is not None:
-                            await write
+                            await asyncio.shield(write)
                         write, pending = self._start_write(batch), []
             rest = await loop.run_in_executor(self._typing, _batch, pending) if pending else None
             if write is not None:
-                await write
-            loaded = await loop.run_in_executor(self._writing, self._finish, rest, outcome)
+                await asyncio.shield(write)
+            loaded = await asyncio.shield(self._start(self._finish, rest, outcome))
         except BaseException:
             self._connection.interrupt()
-            if write is not None:
-                await _unstoppable(write)
-            await _unstoppable(loop.run_in_executor(self._writing, self._rollback))
+            # What is being written goes on when this is cancelled: the connection is free once it has ended.
+            if self._at_work is not None:
+                await _unstoppable(self._at_work)
+            await _unstoppable(self._start(self._rollback))
             raise
         finally:
             self._backlog.add(-_rows(pending))
@@ -159,8 +164,14 @@ class TableLoad:
         outcome.rows_merged, outcome.rows_deleted = loaded.rows_merged, loaded.rows_deleted
         return outcome
 
+    def _start(self, work: Callable[[*_A], _T], *arguments: *_A) -> asyncio.Future[_T]:
+        """Have something done in the draft; what was started before has ended."""
+        started = asyncio.get_running_loop().run_in_executor(self._writing, work, *arguments)
+        self._at_work = started
+        return started
+
     def _start_write(self, batch: Converted) -> asyncio.Future[None]:
-        write = asyncio.get_running_loop().run_in_executor(self._writing, self._write, batch)
+        write = self._start(self._write, batch)
         write.add_done_callback(lambda _: self._backlog.add(-batch.rows_read))
         return write
 
@@ -227,7 +238,7 @@ def _keys(frame: pl.DataFrame, refused: tuple[Refused, ...]) -> pl.Series:
     return pl.concat([frame[KEY], pl.Series(KEY, keys, dtype=pl.String())])
 
 
-async def _unstoppable(future: asyncio.Future[None]) -> None:
+async def _unstoppable(future: asyncio.Future[Any]) -> None:
     """Wait for `future` to end, in whatever way, however often the task is cancelled meanwhile."""
     while not future.done():
         with suppress(asyncio.CancelledError):

@@ -216,7 +216,8 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            staged.write_bytes(content.getbuffer())
+            with content.getbuffer() as view:
+                staged.write_bytes(view)
             staged.replace(path)
         finally:
             staged.unlink(missing_ok=True)
