@@ -24,7 +24,7 @@ from sophia_kit.ingest.sources import Image, Portion, Scope, Source
 __all__ = ["Backlog", "Outcome", "TableLoad"]
 
 _WRITE_ROWS = 122_880
-_BACKLOG_ROWS = 3 * _WRITE_ROWS
+_BACKLOG_ROWS = 2 * _WRITE_ROWS
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _A = TypeVarTuple("_A")
