@@ -132,6 +132,21 @@ def test_versions_of_one_record_merge_whatever_its_unknown_fields_are_called(
     assert rows(connection, 'source_id, amount, "row"') == [("a", 20, "second")]
 
 
+def test_versions_merge_in_a_table_of_several_row_groups_whatever_its_fields_are_called(
+    connection: duckdb.DuckDBPyConnection, contract: Contract
+) -> None:
+    table = RawTable(connection, contract, load_id="one", loaded_at=START)
+    table.begin()
+    many = frame([(f"k{number}", 1, 1, False) for number in range(130_000)])
+    table.add(many.with_columns(hashed=pl.lit("x"), row=pl.lit("x"), age=pl.lit("x")))
+    for amount in (2, 3):
+        table.add(frame([(f"k{number}", 1, amount, False) for number in range(0, 130_000, 10_000)]))
+    assert table.finish() == Loaded(130_000, 0)
+    amounts = {int(str(key)[1:]): amount for amount, key in rows(connection, "amount, source_id")}
+    assert {amounts[number] for number in range(0, 130_000, 10_000)} == {3}
+    assert sum(amounts.values()) == 130_000 + 2 * 13
+
+
 def test_a_late_old_version_does_not_overwrite_a_newer_one(
     connection: duckdb.DuckDBPyConnection, contract: Contract
 ) -> None:

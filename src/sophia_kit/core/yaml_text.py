@@ -1,4 +1,4 @@
-"""Reading YAML: one loader for all, and the values of a text that is known to be whole."""
+"""Reading the kit's YAML: one loader, and the values of a text that is known to be whole."""
 
 from __future__ import annotations
 

@@ -153,6 +153,10 @@ class DraftLoad:
         async def one_by_one() -> None:
             nonlocal down
             for contract in waiting:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    # It came while a table that failed was taken back, which waits for no one.
+                    raise asyncio.CancelledError
                 tell = partial(self._event, contract, reports, len(contracts))
                 tell("reading", 0, None)
                 why_off = source.off(contract)

@@ -137,7 +137,8 @@ class RawTable:
             return
         self._held.append(frame)
         if sum(map(len, self._held)) >= _ROW_GROUP:
-            frame = pl.concat(self._held, how="diagonal")
+            # One statement may write its rows in another order than they come: each record is in it once.
+            frame = latest_versions(pl.concat(self._held, how="diagonal"))
             whole = frame.height - frame.height % _ROW_GROUP
             for start in range(0, whole, _ROW_GROUP):
                 self._put(frame.slice(start, _ROW_GROUP), self._append)
@@ -234,7 +235,7 @@ class RawTable:
         )
 
     def _drop_old_versions(self) -> None:
-        """Rows were appended in the order of delivery; of each key the latest version stays.
+        """Statement after statement appended in the order of delivery; of each key the latest version stays.
 
         Keys that occur more than once are few: they are looked for by their hashes, which are quicker to group.
         """
@@ -242,8 +243,8 @@ class RawTable:
             self._connection.execute(
                 f"DELETE FROM {self._name} WHERE rowid IN (SELECT row FROM (SELECT rowid AS row, row_number() OVER "  # noqa: S608
                 f"(PARTITION BY source_id ORDER BY modified_at DESC, rowid DESC) AS age FROM {self._name} WHERE "
-                f"hash(source_id) IN (SELECT hash(source_id) AS hashed FROM {self._name} WHERE {share} "
-                "GROUP BY hashed HAVING count(*) > 1)) WHERE age > 1)"
+                f"hash(source_id) IN (SELECT hash(source_id) FROM {self._name} WHERE {share} "
+                "GROUP BY hash(source_id) HAVING count(*) > 1)) WHERE age > 1)"
             )
 
     def _shares(self, rows: int) -> Iterator[str]:

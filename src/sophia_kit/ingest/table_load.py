@@ -143,11 +143,13 @@ class TableLoad:
                     pending.append(converted)
                     self._backlog.add(converted.rows_read)
                     if self._backlog.full or _rows(pending) >= _WRITE_ROWS:
-                        batch = await loop.run_in_executor(self._typing, _batch, pending)
+                        with _this_table_alone(self._contract):
+                            batch = await loop.run_in_executor(self._typing, _batch, pending)
                         if write is not None:
                             await asyncio.shield(write)
                         write, pending = self._start_write(batch), []
-            rest = await loop.run_in_executor(self._typing, _batch, pending) if pending else None
+            with _this_table_alone(self._contract):
+                rest = await loop.run_in_executor(self._typing, _batch, pending) if pending else None
             if write is not None:
                 await asyncio.shield(write)
             loaded = await asyncio.shield(self._start(self._finish, rest, outcome))
@@ -171,8 +173,9 @@ class TableLoad:
         return started
 
     def _start_write(self, batch: Converted) -> asyncio.Future[None]:
+        rows = batch.rows_read
         write = self._start(self._write, batch)
-        write.add_done_callback(lambda _: self._backlog.add(-batch.rows_read))
+        write.add_done_callback(lambda _: self._backlog.add(-rows))
         return write
 
     def _note(self, outcome: Outcome, portion: Portion, converted: Converted) -> None:
