@@ -138,7 +138,9 @@ class RawTable:
         self._held.append(frame)
         if sum(map(len, self._held)) >= _ROW_GROUP:
             # One statement may write its rows in another order than they come: each record is in it once.
-            frame = latest_versions(pl.concat(self._held, how="diagonal"))
+            held, self._held = pl.concat(self._held, how="diagonal"), []
+            frame = latest_versions(held)
+            del held
             whole = frame.height - frame.height % _ROW_GROUP
             for start in range(0, whole, _ROW_GROUP):
                 self._put(frame.slice(start, _ROW_GROUP), self._append)

@@ -148,6 +148,8 @@ class TableLoad:
                         if write is not None:
                             await asyncio.shield(write)
                         write, pending = self._start_write(batch), []
+                        # The writer lets go of it when it is written.
+                        del batch
             with _this_table_alone(self._contract):
                 rest = await loop.run_in_executor(self._typing, _batch, pending) if pending else None
             if write is not None:
